@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace cm::discovery {
+
+// A service as it stands in the catalog. Registered once by its host; health is the host's TTL check.
+struct ServiceRecord {
+  std::string id;    // game#0@dev
+  std::string kind;  // game
+  std::string group;
+  std::uint32_t index = 0;
+  std::string mesh;            // name of the mesh; hosts of another are not linked
+  std::string host;            // name of its host
+  std::string boot;            // the host process's own id, new at each start
+  std::string link_address;    // `ip:port` on which its host takes links
+  std::string public_address;  // `host:port` for clients; empty: no frontend
+  std::uint64_t load = 0;      // users; kept about right, for people and for tools
+  bool draining = false;
+  friend bool operator==(const ServiceRecord&, const ServiceRecord&) = default;
+};
+
+// The catalog and the KV of the mesh. Two implementations: ConsulDiscovery (real Consul) and EmbeddedDiscovery (in this
+// process). All callbacks run on the implementation's own thread, one at a time, and must not block for long; they may
+// call back into it. After stop() returned none runs.
+class Discovery {
+ public:
+  Discovery() = default;
+  Discovery(const Discovery&) = delete;
+  Discovery& operator=(const Discovery&) = delete;
+  virtual ~Discovery() = default;
+
+  // Begins; returns at once. `on_ready` once, when catalog and KV have been reached for the first time (Consul absent:
+  // it waits, says so in the log every few seconds, and tries on).
+  virtual void start(std::function<void()> on_ready) = 0;
+  // Deregisters everything that is registered (bounded: 3 s), ends the thread.
+  virtual void stop() = 0;
+
+  // Registers, or changes a registration; kept registered from then on: health is refreshed, and it is done again when
+  // the catalog forgot it. [any thread]
+  virtual void register_service(const ServiceRecord& record) = 0;
+  // [any thread]
+  virtual void deregister_service(const std::string& id) = 0;
+
+  // The services of these kinds that are up (health passing), whole at each change; replaces what was watched before.
+  // While the catalog cannot be reached nothing is reported, the last answer stays true; a catalog that came back empty
+  // (Consul restarted) is not reported as "all gone" until the owners had time to register again (about three TTLs). [any thread]
+  virtual void watch_services(std::vector<std::string> kinds,
+                              std::function<void(const std::vector<ServiceRecord>&)> on_change) = 0;
+
+  struct KvEntry {
+    std::string value;
+    std::uint64_t version = 0;  // for compare-and-set; 0: the key does not exist
+  };
+  using KvMap = std::map<std::string, KvEntry>;
+
+  // Everything under a prefix, whole at each change, with no change invented while the KV cannot be reached. Called for
+  // the first time when it is known. A KV that came back empty or older after a restart is reported with `lost` true:
+  // the owner of the values keeps what it had and writes it back with put_if_absent(). [any thread]
+  virtual void watch_kv(const std::string& prefix, std::function<void(const KvMap&, bool lost)> on_change) = 0;
+  // Ends a watch; on return its callback does not run any more (unless called from it). [any thread]
+  virtual void unwatch_kv(const std::string& prefix) = 0;
+
+  // Called with the outcome; the error text names the cause. A key is at most 512 bytes, a value 512 KiB.
+  using Done = std::function<void(base::Status)>;
+  using Got = std::function<void(base::Result<std::optional<KvEntry>>)>;
+  virtual void get(const std::string& key, Got done) = 0;
+  virtual void put(const std::string& key, const std::string& value, Done done) = 0;
+  // Writes only when the key's version still is `version` (0: absent). `done` gets an error "changed meanwhile" else.
+  virtual void put_if(const std::string& key, const std::string& value, std::uint64_t version, Done done) = 0;
+  virtual void remove(const std::string& key, Done done) = 0;
+
+  struct State {
+    std::string kind;        // "consul" or "embedded"
+    std::string address;     // where; empty for embedded
+    bool reachable = false;
+    std::string last_error;  // empty when reachable
+    std::size_t registered = 0;
+  };
+  [[nodiscard]] virtual State state() const = 0;  // [any thread]
+};
+
+}  // namespace cm::discovery
