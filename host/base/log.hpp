@@ -13,8 +13,8 @@ namespace cm::base {
 // A log line is `<utc time> <level> <room> <text> key=value ...`; each room has a level of its own that may change
 // while running.
 enum class Room { base, net, routing, discovery, session, plugin, mesh, admin, gateway, cli, service };
-inline constexpr std::array<std::string_view, 11> kRoomNames{"base",   "net",  "routing", "discovery", "session", "plugin",
-                                                             "mesh",   "admin", "gateway", "cli",       "service"};
+inline constexpr std::array<std::string_view, 11> kRoomNames{
+    "base", "net", "routing", "discovery", "session", "plugin", "mesh", "admin", "gateway", "cli", "service"};
 
 // The room's logger. Never null, usable before init_log(). [any thread]
 spdlog::logger& log(Room room);
@@ -28,6 +28,6 @@ Status set_log_levels(std::string_view spec);
 
 // A value for `key={}`: quoted and escaped when it holds spaces, quotes or control characters. What comes from a peer
 // must go through this.
-std::string quoted(std::string_view value);
+std::string log_value(std::string_view value);
 
 }  // namespace cm::base

@@ -65,7 +65,8 @@ class IoWorker {
 
   // Runs fn on the worker; for what happens seldom. [any thread]
   void post(std::function<void()> fn);
-  // Runs fn on the worker and waits for it; directly when called on it. Not before start() or after stop(). [any thread]
+  // Runs fn on the worker and waits for it; directly when called on it. Not before start() or after stop(). [any
+  // thread]
   void run_and_wait(const std::function<void()>& fn);
 
   // Runs target->on_wake() soon. The worker keeps the target alive until then. [any thread]

@@ -19,8 +19,9 @@ enum class Kind : std::uint8_t {
   client_opened = 6,   // to the agent only, never on a link
   service_up = 7,      // `from` came up; made by this host, never on a link
   service_down = 8,    // `from` went away; made by this host, never on a link
-  rebound = 9,         // to the agent only: `client` was bound to `from`, now to `call` (a ServiceRef, 0 none); never on a link
-  intercepted = 10,    // to the agent only: a client_message that holds its client's next ones back; never on a link
+  rebound =
+      9,  // to the agent only: `client` was bound to `from`, now to `call` (a ServiceRef, 0 none); never on a link
+  intercepted = 10,  // to the agent only: a client_message that holds its client's next ones back; never on a link
 
   to_client = 64,      // to `client.session`
   to_clients = 65,     // body: ClientList, then the message's body

@@ -18,10 +18,10 @@ namespace cm::routing {
 struct ServiceEntry {
   ServiceRef ref = ServiceRef::none;
   KindRef kind = KindRef::none;
-  std::string host;            // name of its host; empty for this one
-  std::string public_address;  // `host:port` of its frontend for clients; empty: none
-  bool gateway = false;        // its frontend routes, so its clients get broadcasts
-  bool draining = false;       // going down: no new bindings
+  std::string host;                      // name of its host; empty for this one
+  std::string public_address;            // `host:port` of its frontend for clients; empty: none
+  bool gateway = false;                  // its frontend routes, so its clients get broadcasts
+  bool draining = false;                 // going down: no new bindings
   std::shared_ptr<Destination> mailbox;  // for envelopes to the service
   std::shared_ptr<Destination> clients;  // for envelopes to its clients; null: no frontend
 };
@@ -39,9 +39,9 @@ class Registry {
   };
   struct Snapshot {
     std::uint64_t version = 0;
-    std::vector<Entry> entries;                          // sorted by ref
-    std::vector<std::uint32_t> by_ref;                   // ServiceRef -> index in entries + 1; 0: not up
-    std::vector<std::vector<std::uint32_t>> by_kind;     // KindRef -> indices in entries
+    std::vector<Entry> entries;                       // sorted by ref
+    std::vector<std::uint32_t> by_ref;                // ServiceRef -> index in entries + 1; 0: not up
+    std::vector<std::vector<std::uint32_t>> by_kind;  // KindRef -> indices in entries
     [[nodiscard]] const Entry* find(ServiceRef ref) const {
       const auto i = static_cast<std::size_t>(ref);
       return i < by_ref.size() && by_ref[i] != 0 ? &entries[by_ref[i] - 1] : nullptr;
@@ -60,7 +60,8 @@ class Registry {
    public:
     explicit View(const Registry& registry) : registry_(registry) {}
     const Snapshot& get() {
-      if (!snapshot_ || snapshot_->version != registry_.version_.load(std::memory_order_acquire)) snapshot_ = registry_.snapshot();
+      if (!snapshot_ || snapshot_->version != registry_.version_.load(std::memory_order_acquire))
+        snapshot_ = registry_.snapshot();
       return *snapshot_;
     }
 
@@ -89,8 +90,8 @@ class Registry {
   [[nodiscard]] static const Entry* pick(const Snapshot& snapshot, KindRef kind, bool with_frontend = false);
 
   enum class Event { up, down, changed, room };
-  // `listener` is called after every change, on the thread that made it, without a lock held; `room`: a destination that
-  // answered `full` has room again (ref: which service, or none for several). Listeners are added before threads
+  // `listener` is called after every change, on the thread that made it, without a lock held; `room`: a destination
+  // that answered `full` has room again (ref: which service, or none for several). Listeners are added before threads
   // start and stay. [main thread]
   void listen(std::function<void(Event, ServiceRef)> listener);
   // A destination has room again: tells the listeners. [any thread]

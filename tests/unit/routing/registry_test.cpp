@@ -1,0 +1,134 @@
+#include "routing/registry.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <thread>
+
+namespace cm::routing {
+namespace {
+
+class Sink : public Destination {
+ public:
+  Delivery deliver(const Envelope& e) override {
+    kinds.push_back(e.kind);
+    return Delivery::sent;
+  }
+  std::vector<Kind> kinds;
+};
+
+struct RegistryTest : ::testing::Test {
+  Names names;
+  Registry registry{names};
+  std::shared_ptr<Sink> mailbox = std::make_shared<Sink>();
+  std::shared_ptr<Sink> clients = std::make_shared<Sink>();
+
+  ServiceEntry entry(const std::string& id) {
+    ServiceEntry e;
+    e.ref = names.service(id);
+    e.kind = names.kind_of(e.ref);
+    e.mailbox = mailbox;
+    return e;
+  }
+};
+
+TEST_F(RegistryTest, TheKindOfAnEnvelopeChoosesMailboxOrClients) {
+  auto agent = entry("agent#0@dev");
+  agent.clients = clients;
+  ASSERT_TRUE(registry.put(agent));
+  Envelope e;
+  e.to = agent.ref;
+  EXPECT_EQ(Registry::deliver(*registry.snapshot(), e), Delivery::sent);
+  e.kind = Kind::to_client;
+  EXPECT_EQ(Registry::deliver(*registry.snapshot(), e), Delivery::sent);
+  EXPECT_EQ(mailbox->kinds.size(), 1U);
+  EXPECT_EQ(clients->kinds.size(), 1U);
+}
+
+TEST_F(RegistryTest, AServiceThatIsNotUpIsGone) {
+  Envelope e;
+  e.to = names.service("game#0@dev");
+  EXPECT_EQ(Registry::deliver(*registry.snapshot(), e), Delivery::gone);
+  ASSERT_TRUE(registry.put(entry("game#0@dev")));
+  e.kind = Kind::broadcast;  // it has no clients
+  EXPECT_EQ(Registry::deliver(*registry.snapshot(), e), Delivery::gone);
+  EXPECT_TRUE(registry.remove(e.to));
+  EXPECT_FALSE(registry.remove(e.to));
+}
+
+TEST_F(RegistryTest, AnIdThatIsUpOnAnotherHostIsRefusedWithTheCure) {
+  ASSERT_TRUE(registry.put(entry("game#0@dev")));
+  auto twin = entry("game#0@dev");
+  twin.host = "1@dev";
+  const auto status = registry.put(twin);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().text.find("--index"), std::string::npos);
+}
+
+TEST_F(RegistryTest, PickTakesTheLowestLoad) {
+  for (const auto* id : {"game#0@dev", "game#1@dev", "game#2@dev"}) ASSERT_TRUE(registry.put(entry(id)));
+  registry.set_load(names.service("game#0@dev"), 5, 60'000);
+  registry.set_load(names.service("game#1@dev"), 3, 60'000);
+  registry.set_load(names.service("game#2@dev"), 4, 60'000);
+  EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("game"))->ref, names.service("game#1@dev"));
+}
+
+TEST_F(RegistryTest, PickBreaksTiesAtRandom) {
+  for (const auto* id : {"game#0@dev", "game#1@dev"}) {
+    ASSERT_TRUE(registry.put(entry(id)));
+    registry.set_load(names.service(id), 7, 60'000);
+  }
+  std::set<ServiceRef> picked;
+  for (int i = 0; i < 200; ++i) picked.insert(Registry::pick(*registry.snapshot(), names.kind("game"))->ref);
+  EXPECT_EQ(picked.size(), 2U);
+}
+
+TEST_F(RegistryTest, PickPutsUnknownLoadLastAndSkipsWhatIsGoingDown) {
+  ASSERT_TRUE(registry.put(entry("game#0@dev")));
+  ASSERT_TRUE(registry.put(entry("game#1@dev")));
+  registry.set_load(names.service("game#1@dev"), 1000, 60'000);
+  EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("game"))->ref, names.service("game#1@dev"));
+  registry.set_load(names.service("game#1@dev"), 1000, 0);  // expired
+  EXPECT_FALSE(Registry::load_known(*registry.snapshot()->find(names.service("game#1@dev"))));
+  registry.update(names.service("game#1@dev"), [](ServiceEntry& e) { e.draining = true; });
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("game"))->ref, names.service("game#0@dev"));
+  registry.remove(names.service("game#0@dev"));
+  EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("game")), nullptr);
+}
+
+TEST_F(RegistryTest, ListenersHearUpChangedAndDown) {
+  std::vector<Registry::Event> events;
+  registry.listen([&](Registry::Event event, ServiceRef) { events.push_back(event); });
+  ASSERT_TRUE(registry.put(entry("game#0@dev")));
+  ASSERT_TRUE(registry.put(entry("game#0@dev")));
+  registry.remove(names.service("game#0@dev"));
+  registry.notify_room(ServiceRef::none);
+  using E = Registry::Event;
+  EXPECT_EQ(events, (std::vector<E>{E::up, E::changed, E::down, E::room}));
+}
+
+TEST_F(RegistryTest, AViewSeesEveryChangeWhileOthersMakeThem) {
+  std::atomic<bool> done{false};
+  std::thread changer([&] {
+    for (int i = 0; i < 2'000; ++i) {
+      (void)registry.put(entry("game#0@dev"));
+      registry.remove(names.service("game#0@dev"));
+    }
+    (void)registry.put(entry("game#1@dev"));
+    done = true;
+  });
+  Registry::View view(registry);
+  std::uint64_t last = 0;
+  while (!done) {
+    const auto& snapshot = view.get();
+    EXPECT_GE(snapshot.version, last);
+    last = snapshot.version;
+    EXPECT_LE(snapshot.entries.size(), 1U);
+  }
+  changer.join();
+  EXPECT_NE(view.get().find(names.service("game#1@dev")), nullptr);
+}
+
+}  // namespace
+}  // namespace cm::routing
