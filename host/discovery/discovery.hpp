@@ -53,7 +53,8 @@ class Discovery {
 
   // The services of these kinds that are up (health passing), whole at each change; replaces what was watched before.
   // While the catalog cannot be reached nothing is reported, the last answer stays true; a catalog that came back empty
-  // (Consul restarted) is not reported as "all gone" until the owners had time to register again (about three TTLs). [any thread]
+  // (Consul restarted) is not reported as "all gone" until the owners had time to register again (about three TTLs).
+  // [any thread]
   virtual void watch_services(std::vector<std::string> kinds,
                               std::function<void(const std::vector<ServiceRecord>&)> on_change) = 0;
 
@@ -80,8 +81,8 @@ class Discovery {
   virtual void remove(const std::string& key, Done done) = 0;
 
   struct State {
-    std::string kind;        // "consul" or "embedded"
-    std::string address;     // where; empty for embedded
+    std::string kind;     // "consul" or "embedded"
+    std::string address;  // where; empty for embedded
     bool reachable = false;
     std::string last_error;  // empty when reachable
     std::size_t registered = 0;

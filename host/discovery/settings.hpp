@@ -36,7 +36,8 @@ struct SettingField {
 // Values by name, every field of the owner present.
 using SettingValues = std::map<std::string, std::string, std::less<>>;
 
-// Serializes checked values as the protobuf message that the fields were declared in; every field is written, zeros too.
+// Serializes checked values as the protobuf message that the fields were declared in; every field is written, zeros
+// too.
 std::string encode_settings(const std::vector<SettingField>& fields, const SettingValues& values);
 
 // The typed settings of this host and its services, held in the KV:
