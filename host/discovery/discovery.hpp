@@ -42,8 +42,11 @@ class Discovery {
   // Begins; returns at once. `on_ready` once, when catalog and KV have been reached for the first time (Consul absent:
   // it waits, says so in the log every few seconds, and tries on).
   virtual void start(std::function<void()> on_ready) = 0;
-  // Deregisters everything that is registered (bounded: 3 s), ends the thread.
+  // Deregisters everything that is registered (bounded: 3 s), ends what is under way with an error, ends the thread.
+  // Calls that come later do nothing. [any thread but its own]
   virtual void stop() = 0;
+  // Runs it on the implementation's own thread, after what was posted before. [any thread]
+  virtual void post(std::function<void()> work) = 0;
 
   // Registers, or changes a registration; kept registered from then on: health is refreshed, and it is done again when
   // the catalog forgot it. [any thread]
@@ -51,7 +54,8 @@ class Discovery {
   // [any thread]
   virtual void deregister_service(const std::string& id) = 0;
 
-  // The services of these kinds that are up (health passing), whole at each change; replaces what was watched before.
+  // The services of these kinds that are up (health passing), whole at each change; replaces what was watched before
+  // (whose callback does not run any more on return, unless this is called from it). At most 128 kinds.
   // While the catalog cannot be reached nothing is reported, the last answer stays true; a catalog that came back empty
   // (Consul restarted) is not reported as "all gone" until the owners had time to register again (about three TTLs).
   // [any thread]
@@ -61,22 +65,30 @@ class Discovery {
   struct KvEntry {
     std::string value;
     std::uint64_t version = 0;  // for compare-and-set; 0: the key does not exist
+    friend bool operator==(const KvEntry&, const KvEntry&) = default;
   };
   using KvMap = std::map<std::string, KvEntry>;
 
   // Everything under a prefix, whole at each change, with no change invented while the KV cannot be reached. Called for
-  // the first time when it is known. A KV that came back empty or older after a restart is reported with `lost` true:
-  // the owner of the values keeps what it had and writes it back with put_if_absent(). [any thread]
+  // the first time when it is known, and once, changed or not, when the KV is back after it could not be reached (so
+  // that a write that failed may be tried again). One watch a prefix: a second one replaces the first.
+  // A KV that came back empty or older after a restart is reported with `lost` true: a key that is missing then is not
+  // deleted but lost. The owner of the values keeps what it had and writes it back with put_if(key, value, 0). Reports
+  // stay `lost` until every key is there again or about three TTLs have passed. [any thread]
   virtual void watch_kv(const std::string& prefix, std::function<void(const KvMap&, bool lost)> on_change) = 0;
-  // Ends a watch; on return its callback does not run any more (unless called from it). [any thread]
+  // Ends a watch; on return its callback does not run any more (unless called from it). The caller holds no lock that
+  // the callback takes. [any thread]
   virtual void unwatch_kv(const std::string& prefix) = 0;
 
-  // Called with the outcome; the error text names the cause. A key is at most 512 bytes, a value 512 KiB.
+  // `done` is called with the outcome; the error text names the cause. Requests of one caller are done in order. One
+  // that comes while the KV cannot be reached fails at once: nothing waits for its return. A key is at most 512 bytes,
+  // a value 512 KiB. With more than 1,024 under way the next is refused, its `done` called before the call returns.
   using Done = std::function<void(base::Status)>;
   using Got = std::function<void(base::Result<std::optional<KvEntry>>)>;
   virtual void get(const std::string& key, Got done) = 0;
   virtual void put(const std::string& key, const std::string& value, Done done) = 0;
-  // Writes only when the key's version still is `version` (0: absent). `done` gets an error "changed meanwhile" else.
+  // Writes only when the key's version still is `version` (0: absent). `done` gets an error that says "changed
+  // meanwhile" else.
   virtual void put_if(const std::string& key, const std::string& value, std::uint64_t version, Done done) = 0;
   virtual void remove(const std::string& key, Done done) = 0;
 
