@@ -1,0 +1,51 @@
+#include "gateway/folder_watch.hpp"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+namespace cm::gateway {
+
+FolderWatch::FolderWatch(boost::asio::io_context& context, std::function<void(const std::string&, bool)> on_change)
+    : inotify_(context), on_change_(std::move(on_change)) {}
+
+base::Status FolderWatch::start(const std::string& folder) {
+  const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (fd < 0) return base::error(std::string("cannot watch folders: ") + std::strerror(errno) + "; new plugins must be loaded by hand");
+  inotify_.assign(fd);
+  if (inotify_add_watch(fd, folder.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) < 0) {
+    return base::error("cannot watch the folder " + folder + ": " + std::strerror(errno) + "; new plugins must be loaded by hand");
+  }
+  wait();
+  return {};
+}
+
+void FolderWatch::wait() {
+  inotify_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& ec) {
+    if (ec) return;
+    drain();
+    wait();
+  });
+}
+
+void FolderWatch::drain() {
+  alignas(inotify_event) std::array<char, 16384> buffer{};
+  for (;;) {
+    const auto got = read(inotify_.native_handle(), buffer.data(), buffer.size());
+    if (got <= 0) return;
+    for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      if (event.len != 0) {
+        const std::string name(buffer.data() + at + sizeof event);
+        on_change_(name, (event.mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) != 0);
+      }
+      at += sizeof event + event.len;
+    }
+  }
+}
+
+}  // namespace cm::gateway

@@ -1,0 +1,34 @@
+#include "gateway/ready_file.hpp"
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include <boost/json.hpp>
+#include <unistd.h>
+
+namespace cm::gateway {
+
+base::Status write_ready_file(const std::string& path, const std::string& host, const routing::Registry& registry) {
+  namespace json = boost::json;
+  json::array frontends;
+  for (const auto& entry : registry.snapshot()->entries) {
+    if (!entry.host.empty() || entry.public_address.empty()) continue;
+    frontends.push_back(json::object{{"service", registry.names().service_id(entry.ref)}, {"transport", "tcp"}, {"address", entry.public_address}});
+  }
+  const json::object root{{"host", host}, {"pid", getpid()}, {"frontends", std::move(frontends)}};
+  const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
+  std::ofstream file(temporary, std::ios::trunc);
+  file << json::serialize(root) << '\n';
+  file.close();
+  std::error_code ec;
+  if (file) std::filesystem::rename(temporary, path, ec);
+  if (!file || ec) {
+    const std::string why = ec ? ec.message() : std::strerror(errno);
+    std::filesystem::remove(temporary, ec);
+    return base::error("cannot write the ready file " + path + ": " + why + "; give another with --ready-file");
+  }
+  return {};
+}
+
+}  // namespace cm::gateway

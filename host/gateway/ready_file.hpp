@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "routing/registry.hpp"
+
+namespace cm::gateway {
+
+// Writes {"host","pid","frontends":[{"service","transport","address"}]} of this host's own services, atomically: a
+// reader sees the whole file or none.
+base::Status write_ready_file(const std::string& path, const std::string& host, const routing::Registry& registry);
+
+}  // namespace cm::gateway

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "discovery/discovery.hpp"
+#include "routing/registry.hpp"
+
+namespace cm::gateway {
+
+// What every record of this host's services has in common.
+struct HostRecord {
+  std::string name;
+  std::string mesh;
+  std::string boot;
+  std::string link_address;
+};
+
+// Keeps the catalog equal to this host's own services in the Registry. [any thread]
+class Registrar {
+ public:
+  Registrar(routing::Registry& registry, discovery::Discovery& discovery);
+
+  // From now on; registers what is up already. Once.
+  void start(HostRecord host);
+  // A service of the Registry changed.
+  void on_event(routing::Registry::Event event, routing::ServiceRef ref);
+  // Brings the catalog's loads up to date; called every few seconds.
+  void refresh_loads();
+  // Takes all of them out of the catalog, for good.
+  void withdraw();
+
+ private:
+  void bring_up_to_date(routing::ServiceRef ref);
+
+  routing::Registry& registry_;
+  discovery::Discovery& discovery_;
+  std::mutex mutex_;  // guards all below
+  bool active_ = false;
+  HostRecord host_;
+  std::map<routing::ServiceRef, discovery::ServiceRecord> registered_;
+};
+
+}  // namespace cm::gateway

@@ -1,0 +1,128 @@
+#include "gateway/route_sync.hpp"
+
+#include <array>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "base/log.hpp"
+
+namespace cm::gateway {
+namespace {
+
+constexpr std::string_view kPrefix = "cellmesh/routes/";
+constexpr int kTries = 5;
+
+std::string key_of(const std::string& service) { return std::string(kPrefix) + service; }
+
+auto& logger() { return base::log(base::Room::gateway); }
+
+std::array<unsigned, 3> numbers(std::string_view version) {
+  std::array<unsigned, 3> out{};
+  for (auto& number : out) {
+    const auto [end, ec] = std::from_chars(version.data(), version.data() + version.size(), number);
+    if (ec != std::errc{}) break;
+    version.remove_prefix(static_cast<std::size_t>(end - version.data()));
+    if (!version.starts_with('.')) break;
+    version.remove_prefix(1);
+  }
+  return out;
+}
+
+}  // namespace
+
+bool newer_version(std::string_view a, std::string_view b) { return numbers(a) > numbers(b); }
+
+RouteSync::RouteSync(discovery::Discovery& discovery, routing::Routes& routes) : discovery_(discovery), routes_(routes) {}
+
+RouteSync::~RouteSync() { discovery_.unwatch_kv(std::string(kPrefix)); }
+
+void RouteSync::start() {
+  discovery_.watch_kv(std::string(kPrefix), [this](const auto& values, bool lost) { on_change(values, lost); });
+}
+
+void RouteSync::on_change(const discovery::Discovery::KvMap& values, bool lost) {
+  const auto old = routes_.all();
+  std::vector<routing::ServiceRoutes> next;
+  for (const auto& [key, entry] : values) {
+    const std::string service = key.substr(kPrefix.size());
+    if (service.empty()) continue;
+    auto parsed = routing::ServiceRoutes::parse(service, entry.value);
+    if (parsed) {
+      next.push_back(std::move(*parsed));
+      continue;
+    }
+    logger().warn("{}; {} key={}", parsed.error().text, old.contains(service) ? "the old ones stay" : "it has none", key);
+    if (const auto it = old.find(service); it != old.end()) next.push_back(it->second);
+  }
+  if (lost) {
+    const std::lock_guard lock(mutex_);
+    auto known = old;
+    for (const auto& [service, routes] : published_) known.emplace(service, routes);
+    for (const auto& [service, routes] : known) {
+      if (values.contains(key_of(service))) continue;
+      next.push_back(routes);
+      discovery_.put_if(key_of(service), routes.to_json(), 0, [service = service](const base::Status& status) {
+        if (status) logger().info("the KV had lost the routes of {}; written back", service);
+      });
+    }
+  }
+  std::vector<std::string> refused;
+  routes_.set_all(next, refused);
+  for (const auto& text : refused) logger().warn("{}", text);
+  const auto now = routes_.all();
+  if (now != old) {
+    std::size_t rules = 0;
+    for (const auto& [service, routes] : now) rules += routes.rules.size();
+    logger().info("routes changed services={} rules={}", now.size(), rules);
+  }
+}
+
+void RouteSync::publish(const routing::ServiceRoutes& routes) {
+  {
+    const std::lock_guard lock(mutex_);
+    published_[routes.service] = routes;
+  }
+  try_publish(routes, kTries);
+}
+
+void RouteSync::try_publish(const routing::ServiceRoutes& routes, int tries) {
+  discovery_.get(key_of(routes.service), [this, routes, tries](const auto& got) {
+    if (!got) {
+      logger().warn("cannot publish the routes of {}: {}", routes.service, got.error().text);
+      return;
+    }
+    std::uint64_t version = 0;
+    if (const auto& there = *got; there) {
+      const auto old = routing::ServiceRoutes::parse(routes.service, there->value);
+      if (!old) {
+        logger().warn("{}; not replaced by those of the plugin, `cellmesh ctl routes push {}` does it", old.error().text, routes.service);
+        return;
+      }
+      if (!newer_version(routes.version, old->version)) {
+        if (old->rules.size() != routes.rules.size() || !(routing::ServiceRoutes{routes.service, old->version, routes.rules} == *old)) {
+          logger().info("the KV's routes of {} (version {}) differ from the plugin's ({}) and stay; `cellmesh ctl routes push {}` "
+                        "replaces them",
+                        routes.service, old->version, routes.version, routes.service);
+        }
+        return;
+      }
+      version = there->version;
+    }
+    discovery_.put_if(key_of(routes.service), routes.to_json(), version, [this, routes, tries](const base::Status& status) {
+      if (status) {
+        logger().info("routes published service={} version={} rules={}", routes.service, routes.version, routes.rules.size());
+      } else if (tries > 1) {
+        try_publish(routes, tries - 1);
+      } else {
+        logger().warn("cannot publish the routes of {}: {}", routes.service, status.error().text);
+      }
+    });
+  });
+}
+
+void RouteSync::push(const routing::ServiceRoutes& routes, discovery::Discovery::Done done) {
+  discovery_.put(key_of(routes.service), routes.to_json(), std::move(done));
+}
+
+}  // namespace cm::gateway

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace cm::gateway {
+
+// One thread that runs tasks in order: what may block (loading a plugin, probing a peer) and must not overlap.
+class TaskThread {
+ public:
+  TaskThread();
+  ~TaskThread();  // runs what is queued, then joins
+  TaskThread(const TaskThread&) = delete;
+  TaskThread& operator=(const TaskThread&) = delete;
+
+  // [any thread]
+  void run(std::function<void()> task);
+  // Runs what is queued, then joins; later tasks are dropped. [not its own thread]
+  void stop();
+
+ private:
+  void loop();
+
+  std::mutex mutex_;  // guards all below
+  std::condition_variable work_;
+  std::deque<std::function<void()>> tasks_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace cm::gateway
