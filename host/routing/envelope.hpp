@@ -41,6 +41,24 @@ enum class Kind : std::uint8_t {
   return (kind >= Kind::client_opened && kind <= Kind::intercepted) || kind == Kind::admit || kind == Kind::release;
 }
 
+// Taken also above the limit that makes others `full`, up to the hard one: without it somebody would wait for ever, or
+// keep what is gone.
+[[nodiscard]] constexpr bool must_arrive(Kind kind) {
+  switch (kind) {
+    case Kind::message:
+    case Kind::client_message:
+    case Kind::call:
+    case Kind::client_opened:
+    case Kind::intercepted:
+    case Kind::to_client:
+    case Kind::to_clients:
+    case Kind::broadcast:
+      return false;
+    default:
+      return true;
+  }
+}
+
 // One message on its way. A view: `body` belongs to the caller of deliver() and is copied by who keeps it.
 // A ClientList in a body is a u32 count and `count` u64 session numbers, little-endian.
 struct Envelope {

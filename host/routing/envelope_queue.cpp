@@ -14,26 +14,6 @@ struct Stored {
 // A buffer that grew for a burst is given back when the queue runs empty.
 constexpr std::size_t kKeepCapacity = 256U << 10U;
 
-bool must_arrive(Kind kind) {
-  switch (kind) {
-    case Kind::reply:
-    case Kind::client_closed:
-    case Kind::service_up:
-    case Kind::service_down:
-    case Kind::rebound:
-    case Kind::close_client:
-    case Kind::close_clients:
-    case Kind::close_all:
-    case Kind::bind:
-    case Kind::unbind:
-    case Kind::admit:
-    case Kind::release:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 EnvelopeQueue::Put EnvelopeQueue::put(const Envelope& envelope) {
