@@ -14,10 +14,13 @@ FolderWatch::FolderWatch(boost::asio::io_context& context, std::function<void(co
 
 base::Status FolderWatch::start(const std::string& folder) {
   const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd < 0) return base::error(std::string("cannot watch folders: ") + std::strerror(errno) + "; new plugins must be loaded by hand");
+  if (fd < 0)
+    return base::error(std::string("cannot watch folders: ") + std::strerror(errno) +
+                       "; new plugins must be loaded by hand");
   inotify_.assign(fd);
   if (inotify_add_watch(fd, folder.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) < 0) {
-    return base::error("cannot watch the folder " + folder + ": " + std::strerror(errno) + "; new plugins must be loaded by hand");
+    return base::error("cannot watch the folder " + folder + ": " + std::strerror(errno) +
+                       "; new plugins must be loaded by hand");
   }
   wait();
   return {};

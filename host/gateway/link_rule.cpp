@@ -34,7 +34,8 @@ base::Result<LinkRule> LinkRule::parse(std::string_view text, std::string_view o
     text.remove_prefix(std::min(text.size(), part.size() + 1));
     const auto trim = [](std::string_view s) {
       const auto first = s.find_first_not_of(' ');
-      return first == std::string_view::npos ? std::string_view{} : s.substr(first, s.find_last_not_of(' ') - first + 1);
+      return first == std::string_view::npos ? std::string_view{}
+                                             : s.substr(first, s.find_last_not_of(' ') - first + 1);
     };
     const auto equal = part.find('=');
     Entry entry;

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include <boost/json.hpp>
 #include <unistd.h>
+#include <boost/json.hpp>
 
 namespace cm::gateway {
 
@@ -14,7 +14,8 @@ base::Status write_ready_file(const std::string& path, const std::string& host, 
   json::array frontends;
   for (const auto& entry : registry.snapshot()->entries) {
     if (!entry.host.empty() || entry.public_address.empty()) continue;
-    frontends.push_back(json::object{{"service", registry.names().service_id(entry.ref)}, {"transport", "tcp"}, {"address", entry.public_address}});
+    frontends.push_back(json::object{
+        {"service", registry.names().service_id(entry.ref)}, {"transport", "tcp"}, {"address", entry.public_address}});
   }
   const json::object root{{"host", host}, {"pid", getpid()}, {"frontends", std::move(frontends)}};
   const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";

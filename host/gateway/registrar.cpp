@@ -4,7 +4,8 @@
 
 namespace cm::gateway {
 
-Registrar::Registrar(routing::Registry& registry, discovery::Discovery& discovery) : registry_(registry), discovery_(discovery) {}
+Registrar::Registrar(routing::Registry& registry, discovery::Discovery& discovery)
+    : registry_(registry), discovery_(discovery) {}
 
 void Registrar::start(HostRecord host) {
   {

@@ -33,7 +33,8 @@ std::array<unsigned, 3> numbers(std::string_view version) {
 
 bool newer_version(std::string_view a, std::string_view b) { return numbers(a) > numbers(b); }
 
-RouteSync::RouteSync(discovery::Discovery& discovery, routing::Routes& routes) : discovery_(discovery), routes_(routes) {}
+RouteSync::RouteSync(discovery::Discovery& discovery, routing::Routes& routes, std::function<void()> on_changed)
+    : discovery_(discovery), routes_(routes), on_changed_(std::move(on_changed)) {}
 
 RouteSync::~RouteSync() { discovery_.unwatch_kv(std::string(kPrefix)); }
 
@@ -52,14 +53,12 @@ void RouteSync::on_change(const discovery::Discovery::KvMap& values, bool lost) 
       next.push_back(std::move(*parsed));
       continue;
     }
-    logger().warn("{}; {} key={}", parsed.error().text, old.contains(service) ? "the old ones stay" : "it has none", key);
+    logger().warn("{}; {} key={}", parsed.error().text, old.contains(service) ? "the old ones stay" : "it has none",
+                  key);
     if (const auto it = old.find(service); it != old.end()) next.push_back(it->second);
   }
   if (lost) {
-    const std::lock_guard lock(mutex_);
-    auto known = old;
-    for (const auto& [service, routes] : published_) known.emplace(service, routes);
-    for (const auto& [service, routes] : known) {
+    for (const auto& [service, routes] : old) {
       if (values.contains(key_of(service))) continue;
       next.push_back(routes);
       discovery_.put_if(key_of(service), routes.to_json(), 0, [service = service](const base::Status& status) {
@@ -75,7 +74,25 @@ void RouteSync::on_change(const discovery::Discovery::KvMap& values, bool lost) 
     std::size_t rules = 0;
     for (const auto& [service, routes] : now) rules += routes.rules.size();
     logger().info("routes changed services={} rules={}", now.size(), rules);
+    on_changed_();
   }
+  publish_missing(values);
+}
+
+void RouteSync::publish_missing(const discovery::Discovery::KvMap& values) {
+  std::vector<routing::ServiceRoutes> missing;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [service, routes] : published_) {
+      if (!values.contains(key_of(service))) missing.push_back(routes);
+    }
+  }
+  for (const auto& routes : missing) try_publish(routes, kTries);
+}
+
+void RouteSync::retract(const std::string& service) {
+  const std::lock_guard lock(mutex_);
+  published_.erase(service);
 }
 
 void RouteSync::publish(const routing::ServiceRoutes& routes) {
@@ -96,28 +113,34 @@ void RouteSync::try_publish(const routing::ServiceRoutes& routes, int tries) {
     if (const auto& there = *got; there) {
       const auto old = routing::ServiceRoutes::parse(routes.service, there->value);
       if (!old) {
-        logger().warn("{}; not replaced by those of the plugin, `cellmesh ctl routes push {}` does it", old.error().text, routes.service);
+        logger().warn("{}; not replaced by those of the plugin, `cellmesh ctl routes push {}` does it",
+                      old.error().text, routes.service);
         return;
       }
       if (!newer_version(routes.version, old->version)) {
-        if (old->rules.size() != routes.rules.size() || !(routing::ServiceRoutes{routes.service, old->version, routes.rules} == *old)) {
-          logger().info("the KV's routes of {} (version {}) differ from the plugin's ({}) and stay; `cellmesh ctl routes push {}` "
-                        "replaces them",
-                        routes.service, old->version, routes.version, routes.service);
+        if (old->rules.size() != routes.rules.size() ||
+            !(routing::ServiceRoutes{routes.service, old->version, routes.rules} == *old)) {
+          logger().info(
+              "the KV's routes of {} (version {}) differ from the plugin's ({}) and stay; `cellmesh ctl routes push "
+              "{}` "
+              "replaces them",
+              routes.service, old->version, routes.version, routes.service);
         }
         return;
       }
       version = there->version;
     }
-    discovery_.put_if(key_of(routes.service), routes.to_json(), version, [this, routes, tries](const base::Status& status) {
-      if (status) {
-        logger().info("routes published service={} version={} rules={}", routes.service, routes.version, routes.rules.size());
-      } else if (tries > 1) {
-        try_publish(routes, tries - 1);
-      } else {
-        logger().warn("cannot publish the routes of {}: {}", routes.service, status.error().text);
-      }
-    });
+    discovery_.put_if(key_of(routes.service), routes.to_json(), version,
+                      [this, routes, tries](const base::Status& status) {
+                        if (status) {
+                          logger().info("routes published service={} version={} rules={}", routes.service,
+                                        routes.version, routes.rules.size());
+                        } else if (tries > 1) {
+                          try_publish(routes, tries - 1);
+                        } else {
+                          logger().warn("cannot publish the routes of {}: {}", routes.service, status.error().text);
+                        }
+                      });
   });
 }
 

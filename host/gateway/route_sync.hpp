@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -17,23 +18,28 @@ namespace cm::gateway {
 // value is refused with a warning and the service's old routes stay. [any thread]
 class RouteSync {
  public:
-  RouteSync(discovery::Discovery& discovery, routing::Routes& routes);
+  // `on_changed`: the route table changed. [discovery's thread]
+  RouteSync(discovery::Discovery& discovery, routing::Routes& routes, std::function<void()> on_changed);
   ~RouteSync();
   RouteSync(const RouteSync&) = delete;
   RouteSync& operator=(const RouteSync&) = delete;
 
   void start();
-  // A loaded plugin's routes: written when the KV has none, or those of an older plugin version.
+  // A loaded plugin's routes: written when the KV has none (now or later), or those of an older plugin version.
   void publish(const routing::ServiceRoutes& routes);
+  // The plugin is unloaded: its routes stay in the KV, but are not this host's to keep there any more.
+  void retract(const std::string& service);
   // Writes them whatever stands there.
   void push(const routing::ServiceRoutes& routes, discovery::Discovery::Done done);
 
  private:
   void on_change(const discovery::Discovery::KvMap& values, bool lost);
+  void publish_missing(const discovery::Discovery::KvMap& values);
   void try_publish(const routing::ServiceRoutes& routes, int tries);
 
   discovery::Discovery& discovery_;
   routing::Routes& routes_;
+  const std::function<void()> on_changed_;
   std::mutex mutex_;                                         // guards all below
   std::map<std::string, routing::ServiceRoutes> published_;  // by plugins of this host
 };

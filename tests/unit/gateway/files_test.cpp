@@ -1,0 +1,103 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include <unistd.h>
+#include <boost/json.hpp>
+
+#include "gateway/folder_watch.hpp"
+#include "gateway/ready_file.hpp"
+#include "gateway/task_thread.hpp"
+
+namespace cm::gateway {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Folder {
+  Folder() : path(fs::temp_directory_path() / ("cm-gateway-" + std::to_string(getpid()))) {
+    fs::create_directories(path);
+  }
+  ~Folder() { fs::remove_all(path); }
+  fs::path path;
+};
+
+class Nowhere : public routing::Destination {
+ public:
+  routing::Delivery deliver(const routing::Envelope&) override { return routing::Delivery::sent; }
+};
+
+TEST(ReadyFile, ListsTheHostsOwnFrontendsOnly) {
+  const Folder folder;
+  routing::Names names;
+  routing::Registry registry(names);
+  const auto add = [&](const char* id, const char* host, const char* address) {
+    routing::ServiceEntry entry;
+    entry.ref = names.service(id);
+    entry.kind = names.kind_of(entry.ref);
+    entry.host = host;
+    entry.public_address = address;
+    entry.mailbox = std::make_shared<Nowhere>();
+    ASSERT_TRUE(registry.put(entry));
+  };
+  add("login#0@dev", "", "127.0.0.1:8001");
+  add("game#0@dev", "", "");
+  add("agent#1@dev", "1@dev", "127.0.0.1:9");
+  const auto file = (folder.path / "ready.json").string();
+  ASSERT_TRUE(write_ready_file(file, "0@dev", registry));
+  std::ifstream in(file);
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  const auto root = boost::json::parse(text);
+  EXPECT_EQ(root.at("host").as_string(), "0@dev");
+  EXPECT_EQ(root.at("pid").as_int64(), getpid());
+  ASSERT_EQ(root.at("frontends").as_array().size(), 1U);
+  EXPECT_EQ(root.at("frontends").at(0).at("service").as_string(), "login#0@dev");
+  EXPECT_EQ(root.at("frontends").at(0).at("address").as_string(), "127.0.0.1:8001");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()), 1);
+}
+
+TEST(ReadyFile, APlaceThatCannotBeWrittenIsRefusedWithTheCure) {
+  routing::Names names;
+  const routing::Registry registry(names);
+  const auto status = write_ready_file("/nonexistent-folder/ready.json", "0@dev", registry);
+  ASSERT_FALSE(status);
+  EXPECT_NE(status.error().text.find("--ready-file"), std::string::npos);
+}
+
+TEST(FolderWatch, TellsOfFilesWrittenMovedInAndRemoved) {
+  const Folder folder;
+  const Folder other;
+  boost::asio::io_context context;
+  std::vector<std::pair<std::string, bool>> seen;
+  FolderWatch watch(context, [&](const std::string& file, bool exists) { seen.emplace_back(file, exists); });
+  ASSERT_TRUE(watch.start(folder.path.string()));
+  std::ofstream(folder.path / "a.so") << "x";
+  std::ofstream(folder.path / "b.tmp") << "x";
+  fs::rename(folder.path / "b.tmp", folder.path / "b.so");
+  fs::remove(folder.path / "a.so");
+  while (seen.empty() || seen.back() != std::pair<std::string, bool>{"a.so", false}) context.run_one();
+  EXPECT_NE(std::find(seen.begin(), seen.end(), std::pair<std::string, bool>{"a.so", true}), seen.end());
+  EXPECT_NE(std::find(seen.begin(), seen.end(), std::pair<std::string, bool>{"b.so", true}), seen.end());
+}
+
+TEST(FolderWatch, AFolderThatDoesNotExistIsRefused) {
+  boost::asio::io_context context;
+  FolderWatch watch(context, [](const std::string&, bool) {});
+  EXPECT_FALSE(watch.start("/nonexistent-folder"));
+}
+
+TEST(TaskThread, TasksRunInOrderAndStopRunsWhatIsQueued) {
+  std::string out;
+  TaskThread thread;
+  for (char c = 'a'; c <= 'z'; ++c) thread.run([&out, c] { out += c; });
+  thread.stop();
+  EXPECT_EQ(out, "abcdefghijklmnopqrstuvwxyz");
+  thread.run([&out] { out += "late"; });
+  EXPECT_EQ(out.size(), 26U);
+}
+
+}  // namespace
+}  // namespace cm::gateway

@@ -1,0 +1,111 @@
+#include "gateway/route_sync.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/gateway/fake_discovery.hpp"
+
+namespace cm::gateway {
+namespace {
+
+using routing::RouteMode;
+using routing::ServiceRoutes;
+
+ServiceRoutes game(const std::string& version = "1.0.0", RouteMode mode = RouteMode::auth) {
+  return {"game", version, {{29052, "proto.ChatREQ", mode}}};
+}
+
+struct RouteSyncTest : ::testing::Test {
+  FakeDiscovery discovery;
+  routing::Names names;
+  routing::Routes routes{names};
+  int changes = 0;
+  RouteSync sync{discovery, routes, [this] { ++changes; }};
+
+  void SetUp() override {
+    sync.start();
+    discovery.run();
+  }
+  RouteMode chat() { return routes.table()->find(29052).mode; }
+  std::string in_kv() {
+    return discovery.kv.contains("cellmesh/routes/game") ? discovery.kv["cellmesh/routes/game"].value : "";
+  }
+};
+
+TEST_F(RouteSyncTest, WhatAPluginBringsIsPublishedAndInForce) {
+  sync.publish(game());
+  discovery.run();
+  EXPECT_EQ(in_kv(), game().to_json());
+  EXPECT_EQ(chat(), RouteMode::auth);
+  EXPECT_EQ(changes, 1);
+}
+
+TEST_F(RouteSyncTest, TheNewerPluginVersionWins) {
+  sync.publish(game("1.9.0"));
+  discovery.run();
+  sync.publish(game("1.10.0", RouteMode::pass));
+  discovery.run();
+  EXPECT_EQ(chat(), RouteMode::pass);
+  sync.publish(game("1.9.0"));
+  discovery.run();
+  EXPECT_EQ(chat(), RouteMode::pass);
+}
+
+TEST_F(RouteSyncTest, WhatWasChangedByHandStaysForTheSameVersion) {
+  sync.push(game("1.0.0", RouteMode::pass), [](const base::Status&) {});
+  discovery.run();
+  sync.publish(game("1.0.0", RouteMode::auth));
+  discovery.run();
+  EXPECT_EQ(chat(), RouteMode::pass);
+}
+
+TEST_F(RouteSyncTest, ABrokenValueIsRefusedAndTheOldOnesStay) {
+  sync.publish(game());
+  discovery.run();
+  discovery.kv["cellmesh/routes/game"].value = "{broken";
+  discovery.changed(false);
+  discovery.run();
+  EXPECT_EQ(chat(), RouteMode::auth);
+  EXPECT_EQ(in_kv(), "{broken");
+}
+
+TEST_F(RouteSyncTest, ALostKvGetsTheLastKnownRoutesBack) {
+  sync.push(game(), [](const base::Status&) {});  // not published by a plugin of this host
+  discovery.run();
+  discovery.kv.clear();
+  discovery.changed(true);
+  discovery.run();
+  EXPECT_EQ(chat(), RouteMode::auth);
+  EXPECT_EQ(in_kv(), game().to_json());
+}
+
+TEST_F(RouteSyncTest, WhatCouldNotBePublishedIsWhenTheKvIsBack) {
+  discovery.reachable = false;
+  sync.publish(game());
+  discovery.run();
+  EXPECT_EQ(chat(), RouteMode::blocked);
+  discovery.reachable = true;
+  discovery.changed(false);
+  discovery.run();
+  EXPECT_EQ(chat(), RouteMode::auth);
+}
+
+TEST_F(RouteSyncTest, RoutesOfAnUnloadedPluginAreNotKeptThere) {
+  sync.publish(game());
+  discovery.run();
+  sync.retract("game");
+  discovery.remove("cellmesh/routes/game", [](const base::Status&) {});
+  discovery.run();
+  EXPECT_EQ(chat(), RouteMode::blocked);
+  EXPECT_EQ(in_kv(), "");
+}
+
+TEST(NewerVersion, ComparesNumbersNotText) {
+  EXPECT_TRUE(newer_version("1.10.0", "1.9.9"));
+  EXPECT_FALSE(newer_version("1.9.9", "1.10.0"));
+  EXPECT_FALSE(newer_version("1.0.0", "1.0.0"));
+  EXPECT_TRUE(newer_version("2", "1.99"));
+  EXPECT_FALSE(newer_version("x", "0.0.1"));
+}
+
+}  // namespace
+}  // namespace cm::gateway
