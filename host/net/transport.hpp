@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace cm::net {
+
+// A client's connection. Its user sees one stream of client frames (see frame.hpp) in either direction; a transport
+// whose wire looks otherwise (WebSocket, TLS) translates inside. Readiness style: wait, then read or write once without
+// blocking. Owned by its session, lives on one io worker, all calls there; freed when it is closed and not busy().
+class Transport {
+ public:
+  enum class State : std::uint8_t {
+    open,       // `bytes` of them; fewer than asked: no more for now
+    end,        // the peer will send no more (read), or take no more (write)
+    malformed,  // what came is not of this transport's protocol (read)
+    too_large,  // a message came that no frame can hold (read)
+  };
+  struct Io {
+    std::size_t bytes = 0;
+    State state = State::open;
+  };
+
+  // Called on the worker, never from within a call of the transport's own.
+  class Handler {
+   public:
+    virtual void on_readable() = 0;
+    virtual void on_writable() = 0;
+    // After close(): nothing is pending any more.
+    virtual void on_released() = 0;
+
+   protected:
+    ~Handler() = default;
+  };
+
+  Transport() = default;
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+  virtual ~Transport() = default;
+
+  virtual void attach(Handler& handler) = 0;
+
+  [[nodiscard]] virtual Io read(std::span<std::byte> into) = 0;
+  [[nodiscard]] virtual Io write(std::span<const std::byte> bytes) = 0;
+
+  // One on_readable() when a read may bring something. Not again before it came.
+  virtual void wait_read() = 0;
+  // One on_writable() when a write may take something. Not again before it came.
+  virtual void wait_write() = 0;
+
+  // Says to the peer that no more comes, after what was written.
+  virtual void shutdown_write() = 0;
+  virtual void close() = 0;
+  // A wait is pending: on_released() will come after close().
+  [[nodiscard]] virtual bool busy() const = 0;
+
+  // `203.0.113.7:50123`; empty when it is gone. For people.
+  [[nodiscard]] virtual std::string peer() const = 0;
+};
+
+}  // namespace cm::net
