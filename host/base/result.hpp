@@ -11,9 +11,12 @@ namespace cm::base {
 // What went wrong, as a sentence for a person: the cause, and the cure where there is one.
 struct Error {
   std::string text;
+  // Not made of a text alone: a Result<std::string> could not tell its value from its error.
+  Error() = default;
+  Error(std::in_place_t, std::string sentence) : text(std::move(sentence)) {}
 };
 
-inline Error error(std::string text) { return Error{std::move(text)}; }
+inline Error error(std::string text) { return {std::in_place, std::move(text)}; }
 
 // Found by boost::system::result::value() on an error.
 [[noreturn]] inline void throw_exception_from_error(const Error& e, const boost::source_location&) {
