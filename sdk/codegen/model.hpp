@@ -1,0 +1,45 @@
+#pragma once
+
+#include <google/protobuf/descriptor.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cellmesh/manifest.pb.h"
+#include "cellmesh/options.pb.h"
+#include "problems.hpp"
+
+namespace cm::codegen {
+
+// A message that can be sent.
+struct Message {
+  const google::protobuf::Descriptor* descriptor = nullptr;
+  std::uint16_t id = 0;
+  std::string service;  // empty: no route
+  cellmesh::Route route = cellmesh::ROUTE_NONE;
+};
+
+// A message that holds the settings of a kind of service.
+struct Settings {
+  const google::protobuf::Descriptor* descriptor = nullptr;
+  cellmesh::Manifest::Settings manifest;
+};
+
+// What the .proto files of one run of protoc say, in their order.
+struct Model {
+  std::vector<Message> messages;
+  std::vector<Settings> settings;
+};
+
+Model read_model(const std::vector<const google::protobuf::FileDescriptor*>& files, Problems& problems);
+
+// The settings that a message with `option (cellmesh.settings)` declares.
+cellmesh::Manifest::Settings read_settings(const google::protobuf::Descriptor& message, Problems& problems);
+
+// Names of kinds of service and of plugins: 1 to 64 of [A-Za-z0-9_.-].
+bool is_name(std::string_view name);
+inline constexpr const char* kNameRule = "a name is 1 to 64 characters of A-Z a-z 0-9 _ . -";
+
+}  // namespace cm::codegen
