@@ -1,6 +1,6 @@
 # cellmesh_add_plugin(<name>
 #   SOURCES <file>...
-#   [PROTOS <file>...]      its messages and settings, and those of others that it sends or handles ("client.proto")
+#   PROTOS <file>...        its messages and settings, and those of others that it sends or handles ("client.proto")
 #   [PROTO_DIRS <dir>...]   where they are, besides the current folder and cellmesh's own
 #   [PROVIDES <kind>...]    kinds of service that it provides; its name unless said otherwise
 #   [REQUIRES <kind>...]    kinds of service that it talks to
@@ -20,6 +20,10 @@ function(cellmesh_add_plugin name)
   endif()
   if(NOT A_SOURCES)
     message(FATAL_ERROR "cellmesh_add_plugin(${name}): name its source files after SOURCES")
+  endif()
+  if(NOT A_PROTOS)
+    message(FATAL_ERROR "cellmesh_add_plugin(${name}): name the .proto files of its messages after PROTOS, its own and "
+                        "those of others that it uses, as client.proto")
   endif()
   if(NOT A_PROVIDES)
     set(A_PROVIDES ${name})
@@ -46,7 +50,7 @@ function(cellmesh_add_plugin name)
   target_link_libraries(${name} PRIVATE cellmesh::sdk protobuf::libprotobuf-lite Threads::Threads)
   _cellmesh_unloadable(${name} ${runtime}/exports.map)
 
-  set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX .so C_STANDARD 11)
+  set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX .so C_STANDARD 11 DEFINE_SYMBOL "")
   if(NOT CMAKE_LIBRARY_OUTPUT_DIRECTORY)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
   endif()

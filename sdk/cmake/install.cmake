@@ -1,0 +1,25 @@
+# What `cmake --install` puts into the prefix for authors of plugins.
+include(CMakePackageConfigHelpers)
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/cellmesh)
+set(CELLMESH_INSTALL_PROTO_DIR ${CMAKE_INSTALL_DATADIR}/cellmesh/proto)
+string(REGEX MATCH "^[0-9]+[.][0-9]+" protobuf_series "${Protobuf_VERSION}")
+
+install(TARGETS cellmesh_abi cellmesh_sdk EXPORT cellmeshTargets FILE_SET HEADERS)
+install(TARGETS protoc-gen-cellmesh EXPORT cellmeshTargets RUNTIME)
+install(EXPORT cellmeshTargets NAMESPACE cellmesh:: DESTINATION ${package})
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/cellmeshConfig.cmake.in
+  ${CMAKE_CURRENT_BINARY_DIR}/cellmeshConfig.cmake
+  INSTALL_DESTINATION ${package} PATH_VARS CELLMESH_INSTALL_PROTO_DIR)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/cellmeshConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+install(FILES
+  ${CMAKE_CURRENT_BINARY_DIR}/cellmeshConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/cellmeshConfigVersion.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/CellmeshCodegen.cmake ${CMAKE_CURRENT_LIST_DIR}/CellmeshPlugin.cmake
+  DESTINATION ${package})
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/plugin/exports.map ${CMAKE_CURRENT_LIST_DIR}/plugin/unload.c
+  DESTINATION ${package}/plugin)
+
+foreach(file agent client echo hub login cellmesh/options cellmesh/manifest)
+  get_filename_component(folder ${file} DIRECTORY)
+  install(FILES ${PROJECT_SOURCE_DIR}/proto/${file}.proto DESTINATION ${CELLMESH_INSTALL_PROTO_DIR}/${folder})
+endforeach()
