@@ -1,0 +1,281 @@
+#include "gateway/bootstrap.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/ip/address.hpp>
+
+#include "admin/socket_dir.hpp"
+#include "base/host_port.hpp"
+#include "gateway/bootstrap_yaml.hpp"
+#include "gateway/plugin_set.hpp"
+
+namespace cm::gateway {
+namespace fs = std::filesystem;
+using base::error;
+using base::Status;
+
+namespace {
+
+constexpr std::string_view kNoConsul =
+    "say where Consul is: --consul http://127.0.0.1:8500; or try --dev, which needs none";
+
+// Each says what the value must be; the caller adds where it stands.
+
+Status read_bool(bool& out, std::string_view text) {
+  if (text != "true" && text != "false") return error("must be true or false");
+  out = text == "true";
+  return {};
+}
+
+Status read_number(std::uint32_t& out, std::string_view text, std::uint32_t most) {
+  std::uint32_t number = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (ec != std::errc() || end != text.data() + text.size() || number > most) {
+    return error("must be a whole number from 0 to " + std::to_string(most));
+  }
+  out = number;
+  return {};
+}
+
+bool is_word(std::string_view text, std::size_t most, std::string_view others = "") {
+  return !text.empty() && text.size() <= most && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '-' || others.find(c) != std::string_view::npos;
+  });
+}
+
+Status read_word(std::string& out, const std::string& text) {
+  if (!is_word(text, 64)) return error("must be 1 to 64 letters, digits, '_', '.' or '-'");
+  out = text;
+  return {};
+}
+
+Status read_host_name(std::string& out, const std::string& text) {
+  if (!is_word(text, 100, "@")) return error("must be 1 to 100 letters, digits, '_', '.', '-' or '@', such as 0@dev");
+  out = text;
+  return {};
+}
+
+Status read_url(std::string& out, const std::string& text) {
+  static constexpr std::string_view kWanted =
+      "must be an address such as http://127.0.0.1:8500 or https://consul.example.org:8501";
+  std::string_view rest = text;
+  std::string scheme = "http://";
+  if (const auto end = rest.find("://"); end != std::string_view::npos) {
+    scheme = std::string(rest.substr(0, end + 3));
+    rest.remove_prefix(end + 3);
+    if (scheme != "http://" && scheme != "https://") return error(std::string(kWanted));
+  }
+  while (rest.ends_with('/')) rest.remove_suffix(1);
+  const auto address = base::HostPort::parse(rest, scheme == "https://" ? 443 : 8500);
+  if (address.has_error() || address->port == 0) return error(std::string(kWanted));
+  out = scheme + address->text();
+  return {};
+}
+
+Status read_token(std::string& out, const std::string& text) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!plain || text.size() > 1024) return error("must be a Consul token: printable and without spaces");
+  out = text;
+  return {};
+}
+
+Status read_listen(std::string& out, const std::string& text) {
+  const auto address = base::HostPort::parse(text, 0);
+  boost::system::error_code ec;
+  if (address.has_value()) boost::asio::ip::make_address(address->host, ec);
+  if (address.has_error() || ec)
+    return error("must be an IP address of this machine, or one with a port: 10.0.0.5 or 10.0.0.5:7000");
+  out = text;
+  return {};
+}
+
+Status read_existing_file(std::string& out, const std::string& text) {
+  std::error_code ec;
+  if (!fs::is_regular_file(text, ec)) return error("must be a file that exists");
+  out = text;
+  return {};
+}
+
+Status read_existing_dir(std::string& out, const std::string& text) {
+  std::error_code ec;
+  if (!fs::is_directory(text, ec)) return error("must be a folder that exists");
+  out = text;
+  return {};
+}
+
+// A file that is going to be written.
+Status read_new_file(std::string& out, const std::string& text) {
+  std::error_code ec;
+  if (!fs::is_directory(fs::path(text).parent_path(), ec)) return error("must be a file in a folder that exists");
+  if (fs::is_directory(text, ec)) return error("must be a file, and is a folder");
+  out = text;
+  return {};
+}
+
+Status read_socket(std::string& out, const std::string& text) {
+  if (auto checked = admin::check_socket_path(text); checked.has_error())
+    return error("cannot be used: " + checked.error().text);
+  return read_new_file(out, text);
+}
+
+Status read_plugins(std::optional<std::vector<std::string>>& out, const std::string& text) {
+  auto names = PluginSet::parse(text);
+  if (names.has_error()) return error("has a wrong name in it: " + names.error().text);
+  out = std::move(*names);
+  return {};
+}
+
+constexpr std::array<BootstrapOption, 17> kOptions{{
+    {"dev", "CELLMESH_DEV", "dev", "", "Run alone: no Consul, every plugin of the folder, login on port 8001.", false,
+     [](Bootstrap& b, const std::string& v) { return read_bool(b.dev, v); }},
+    {"consul.url", "CELLMESH_CONSUL", "consul", "URL", "Where Consul is, such as http://127.0.0.1:8500.", false,
+     [](Bootstrap& b, const std::string& v) { return read_url(b.consul_url, v); }},
+    {"consul.token", "CELLMESH_CONSUL_TOKEN", "", "TOKEN", "Consul's ACL token.", false,
+     [](Bootstrap& b, const std::string& v) { return read_token(b.consul_token, v); }},
+    {"consul.ca", "CELLMESH_CONSUL_CA", "", "FILE", "Certificates that Consul's own is checked with (PEM).", true,
+     [](Bootstrap& b, const std::string& v) { return read_existing_file(b.consul_ca, v); }},
+    {"mesh", "CELLMESH_MESH", "mesh", "NAME", "Name of the mesh; hosts of different ones do not link (default).", false,
+     [](Bootstrap& b, const std::string& v) { return read_word(b.mesh, v); }},
+    {"group", "CELLMESH_GROUP", "group", "NAME", "Group of this host's services: game#0@GROUP (dev).", false,
+     [](Bootstrap& b, const std::string& v) { return read_word(b.group, v); }},
+    {"index", "CELLMESH_INDEX", "index", "N", "Index of this host's services: game#N@dev (0).", false,
+     [](Bootstrap& b, const std::string& v) { return read_number(b.index, v, 999'999'999); }},
+    {"name", "CELLMESH_NAME", "name", "NAME", "Name of the host, its own in the mesh (index@group).", false,
+     [](Bootstrap& b, const std::string& v) { return read_host_name(b.name, v); }},
+    {"plugin_dir", "CELLMESH_PLUGIN_DIR", "plugin-dir", "DIR",
+     "Folder of the plugins (the one installed with this program).", true,
+     [](Bootstrap& b, const std::string& v) { return read_existing_dir(b.plugin_dir, v); }},
+    {"plugins", "CELLMESH_PLUGINS", "plugins", "A,B", "Load these plugins, instead of those that the KV names.", false,
+     [](Bootstrap& b, const std::string& v) { return read_plugins(b.plugins, v); }},
+    {"admin_socket", "CELLMESH_ADMIN_SOCKET", "admin-socket", "PATH",
+     "Socket for `cellmesh ctl` (one that it finds by itself).", true,
+     [](Bootstrap& b, const std::string& v) { return read_socket(b.admin_socket, v); }},
+    {"ready_file", "CELLMESH_READY_FILE", "ready-file", "PATH", "Write this file, as JSON, when all is up.", true,
+     [](Bootstrap& b, const std::string& v) { return read_new_file(b.ready_file, v); }},
+    {"link_listen", "CELLMESH_LINK_LISTEN", "link-listen", "ADDR",
+     "Address for links of other hosts, with or without port (127.0.0.1).", false,
+     [](Bootstrap& b, const std::string& v) { return read_listen(b.link_listen, v); }},
+    {"io_workers", "CELLMESH_IO_WORKERS", "io-workers", "N", "Threads for the network; 0: half of the cores (0).",
+     false, [](Bootstrap& b, const std::string& v) { return read_number(b.io_workers, v, 256); }},
+    {"log_level", "CELLMESH_LOG_LEVEL", "log-level", "LEVELS", "Log levels, such as debug or info,mesh=trace (info).",
+     false,
+     [](Bootstrap& b, const std::string& v) {
+       b.log_level = v;  // base::init_log checks it
+       return Status();
+     }},
+    {"log_file", "CELLMESH_LOG_FILE", "log-file", "PATH", "Log there instead of to standard error.", true,
+     [](Bootstrap& b, const std::string& v) { return read_new_file(b.log_file, v); }},
+    {"drain_seconds", "CELLMESH_DRAIN_SECONDS", "drain-seconds", "N",
+     "Seconds that a stop waits for clients to be served (10).", false,
+     [](Bootstrap& b, const std::string& v) { return read_number(b.drain_seconds, v, 3600); }},
+}};
+
+enum class Rank : std::uint8_t { file, environment, flag };
+struct Given : BootstrapValue {
+  Rank rank = Rank::file;
+};
+using Layers = std::map<std::string_view, Given>;  // by key; the source that wins
+
+std::string absolute(const std::string& path, const fs::path& from) {
+  return path.empty() ? path : (from / path).lexically_normal().string();
+}
+
+base::Result<Layers> collect(const BootstrapInput& input) {
+  Layers layers;
+  const char* file_of_env = input.env("CELLMESH_BOOTSTRAP");
+  std::string file = file_of_env != nullptr ? file_of_env : "";
+  if (const auto flag = input.flags.find("bootstrap"); flag != input.flags.end()) file = flag->second;
+  const fs::path here = fs::current_path();
+  if (!file.empty()) {
+    std::vector<std::string_view> keys;
+    for (const auto& option : kOptions) keys.push_back(option.key);
+    auto values = read_bootstrap_yaml(file, keys);
+    if (values.has_error()) return values.error();
+    const fs::path folder = fs::path(absolute(file, here)).parent_path();
+    for (const auto& option : kOptions) {
+      const auto value = values->find(std::string(option.key));
+      if (value == values->end()) continue;
+      if (option.path) value->second.text = absolute(value->second.text, folder);
+      layers[option.key] = {value->second, Rank::file};
+    }
+  }
+  for (const auto& option : kOptions) {
+    const auto lay = [&](const std::string& text, std::string place, Rank rank) {
+      layers[option.key] = {{option.path ? absolute(text, here) : text, std::move(place)}, rank};
+    };
+    const char* env = input.env(std::string(option.env).c_str());
+    if (env != nullptr && *env != '\0') lay(env, std::string(option.env), Rank::environment);
+    const auto flag = input.flags.find(option.flag);
+    if (!option.flag.empty() && flag != input.flags.end())
+      lay(flag->second, "--" + std::string(option.flag), Rank::flag);
+  }
+  return layers;
+}
+
+// Either --dev or Consul: the one that was said nearer to the command.
+Status settle_discovery(Bootstrap& bootstrap, const Layers& layers) {
+  if (bootstrap.dev && !bootstrap.consul_url.empty()) {
+    const Given& dev = layers.at("dev");
+    const Given& consul = layers.at("consul.url");
+    if (dev.rank == consul.rank) {
+      return error(dev.place + " runs without Consul, but " + consul.place +
+                   " says where it is; leave one of them out");
+    }
+    if (dev.rank > consul.rank) {
+      bootstrap.consul_url.clear();
+    } else {
+      bootstrap.dev = false;
+    }
+  }
+  if (!bootstrap.dev && bootstrap.consul_url.empty())
+    return error("this host has no way to find others; " + std::string(kNoConsul));
+  return {};
+}
+
+// Beside the program in a build tree, or where the install put them.
+Status find_plugins(Bootstrap& bootstrap, const fs::path& program) {
+  const fs::path folder = program.parent_path();
+  const std::array<fs::path, 2> places{folder / "../plugins", folder / ".." / CELLMESH_LIBDIR / "cellmesh/plugins"};
+  for (const fs::path& place : places) {
+    std::error_code ec;
+    if (!fs::is_directory(place, ec)) continue;
+    bootstrap.plugin_dir = place.lexically_normal().string();
+    return {};
+  }
+  return error("there is no folder of plugins at " + places[0].lexically_normal().string() + " or " +
+               places[1].lexically_normal().string() + "; say where they are with --plugin-dir");
+}
+
+}  // namespace
+
+std::span<const BootstrapOption> bootstrap_options() { return kOptions; }
+
+base::Result<Bootstrap> load_bootstrap(const BootstrapInput& input) {
+  const auto layers = collect(input);
+  if (layers.has_error()) return layers.error();
+  Bootstrap bootstrap;
+  for (const auto& option : kOptions) {
+    const auto given = layers->find(option.key);
+    if (given == layers->end()) continue;
+    if (auto applied = option.apply(bootstrap, given->second.text); applied.has_error()) {
+      const bool secret = option.key == "consul.token";
+      return error(given->second.place + (secret ? "" : " is \"" + given->second.text + "\", and") + " " +
+                   applied.error().text);
+    }
+  }
+  if (auto settled = settle_discovery(bootstrap, *layers); settled.has_error()) return settled.error();
+  if (bootstrap.plugin_dir.empty()) {
+    if (auto found = find_plugins(bootstrap, input.program); found.has_error()) return found.error();
+  }
+  if (bootstrap.name.empty()) bootstrap.name = std::to_string(bootstrap.index) + "@" + bootstrap.group;
+  if (bootstrap.admin_socket.empty()) bootstrap.admin_socket = admin::default_socket_path();
+  if (bootstrap.io_workers == 0) bootstrap.io_workers = std::max(1U, std::thread::hardware_concurrency() / 2);
+  return bootstrap;
+}
+
+}  // namespace cm::gateway

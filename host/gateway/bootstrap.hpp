@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace cm::gateway {
+
+// What a host must know before it reaches Consul; all else stands in the KV. Paths are absolute.
+struct Bootstrap {
+  bool dev = false;        // embedded discovery, every plugin of the folder
+  std::string consul_url;  // `http://127.0.0.1:8500`; empty exactly with `dev`
+  std::string consul_token;
+  std::string consul_ca;  // certificates that Consul's is checked with; empty: the system's
+  std::string mesh = "default";
+  std::string group = "dev";
+  std::uint32_t index = 0;
+  std::string name;  // of the host, unique in the mesh: `0@dev`
+  std::string plugin_dir;
+  std::optional<std::vector<std::string>> plugins;  // instead of the KV's list, or of the whole folder
+  std::string admin_socket;
+  std::string ready_file;                 // empty: none is written
+  std::string link_listen = "127.0.0.1";  // IP address, or with a port: `10.0.0.5:7000`, `[::]:7000`
+  std::uint32_t io_workers = 0;           // at least 1 once loaded
+  std::string log_level = "info";
+  std::string log_file;  // empty: stderr
+  std::uint32_t drain_seconds = 10;
+};
+
+// One value of the bootstrap, as it is called in each of its sources.
+struct BootstrapOption {
+  std::string_view key;  // in the file, `consul.url` is `url` under `consul`
+  std::string_view env;
+  std::string_view flag;   // without its dashes; empty: none, since other users see a process's flags
+  std::string_view value;  // what stands for it in the help; empty: a switch
+  std::string_view help;
+  bool path = false;
+  base::Status (*apply)(Bootstrap& bootstrap, const std::string& value) = nullptr;
+};
+std::span<const BootstrapOption> bootstrap_options();
+
+struct BootstrapInput {
+  std::map<std::string, std::string, std::less<>> flags;  // by name; `bootstrap` is the file
+  std::function<const char*(const char*)> env;            // getenv
+  std::filesystem::path program;                          // plugins are looked for beside it
+};
+
+// Defaults, then the bootstrap file, then CELLMESH_* of the environment, then flags: a later one wins. A refusal names
+// the place (flag, variable, or file and line), what stands there, and what may.
+base::Result<Bootstrap> load_bootstrap(const BootstrapInput& input);
+
+}  // namespace cm::gateway

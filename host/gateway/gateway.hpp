@@ -1,0 +1,109 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "admin/server.hpp"
+#include "discovery/discovery.hpp"
+#include "discovery/settings.hpp"
+#include "gateway/bootstrap.hpp"
+#include "gateway/folder_watch.hpp"
+#include "gateway/peers.hpp"
+#include "gateway/plugin_set.hpp"
+#include "gateway/registrar.hpp"
+#include "gateway/route_sync.hpp"
+#include "gateway/task_thread.hpp"
+#include "mesh/mesh.hpp"
+#include "net/io_worker.hpp"
+#include "plugin/manager.hpp"
+#include "routing/registry.hpp"
+#include "routing/route_table.hpp"
+#include "session/gateway.hpp"
+
+namespace cm::gateway {
+
+// The composition root: builds the rooms in order, wires them, runs until it is told to stop, stops them in reverse.
+// Its own thread only waits for signals and files; what may block runs on the task thread.
+class Gateway {
+ public:
+  explicit Gateway(const Bootstrap& bootstrap);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  // Returns the process's exit code. [main thread]
+  int run();
+
+ private:
+  // The story of a host, in order. [main thread]
+  base::Status start();
+  void build();
+  void on_discovery_ready();
+  void watch_wanted_plugins();
+  void on_plugins_up(const base::Status& status);  // [task thread]
+  void stop();
+
+  std::unique_ptr<plugin::Manager> make_plugins();
+  admin::Handlers commands();
+  void apply_host_settings(const discovery::Settings::Change& change);  // [discovery's thread]
+  void tick();
+  // Ends the host with an error. [any thread]
+  void fail(const std::string& why);
+
+  // Which plugins: gateway_plugins.cpp.
+  [[nodiscard]] std::string plugins_key() const;
+  void want_plugins(const std::string& list);  // [discovery's thread]
+  void on_folder_change(const std::string& file, bool exists);
+  [[nodiscard]] std::vector<std::string> plugins_of_folder() const;
+  // Task thread.
+  base::Status load_plugin(const std::string& name);
+  base::Status unload_plugin(const std::string& name);
+  // Whether another living host runs a service that this plugin would bring.
+  base::Status check_unique(const plugin::Manifest& manifest);
+  void on_conflict(const discovery::ServiceRecord& record);  // [discovery's thread]
+  // Which kinds of service to watch in the catalog; `loading` counts as loaded.
+  void update_kinds(const plugin::Manifest* loading);
+
+  const Bootstrap bootstrap_;
+  const std::string boot_;
+  const std::int64_t started_ms_;
+  HostRecord self_;  // constant after start()
+
+  boost::asio::io_context main_{1};
+  boost::asio::signal_set signals_{main_};
+  boost::asio::steady_timer tick_{main_};
+  FolderWatch folder_;
+  int exit_code_ = 0;  // main thread
+  std::atomic<bool> ready_{false};
+  std::atomic<bool> conflict_at_start_{false};
+  std::optional<std::string> wanted_list_;  // discovery's thread: the KV's list as last taken
+
+  // In the order in which they are built; destroyed in reverse.
+  routing::Names names_;
+  routing::Registry registry_{names_};
+  routing::Routes routes_{names_};
+  std::vector<std::unique_ptr<net::IoWorker>> workers_;
+  std::unique_ptr<discovery::Discovery> discovery_;
+  std::unique_ptr<discovery::Settings> settings_;
+  std::unique_ptr<session::Gateway> sessions_;
+  std::unique_ptr<mesh::Mesh> mesh_;  // none with --dev: there is one host
+  std::unique_ptr<plugin::Manager> plugins_;
+  std::unique_ptr<RouteSync> route_sync_;
+  std::unique_ptr<Registrar> registrar_;
+  std::unique_ptr<Peers> peers_;
+  std::unique_ptr<TaskThread> tasks_;
+  std::unique_ptr<PluginSet> plugin_set_;
+  std::unique_ptr<admin::Server> admin_;
+};
+
+// Builds a host from what is known before Consul is reached, runs it, returns the process's exit code.
+int run_host(const Bootstrap& bootstrap);
+
+}  // namespace cm::gateway

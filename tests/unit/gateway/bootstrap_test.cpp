@@ -1,0 +1,276 @@
+#include "gateway/bootstrap.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+namespace cm::gateway {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+struct BootstrapTest : testing::Test {
+  BootstrapTest() {
+    fs::create_directories(root / "bin");
+    fs::create_directories(root / "plugins");
+  }
+  ~BootstrapTest() override { fs::remove_all(root); }
+
+  base::Result<Bootstrap> load() {
+    return load_bootstrap(
+        {.flags = flags,
+         .env = [this](const char* name) { return env.contains(name) ? env.at(name).c_str() : nullptr; },
+         .program = root / "bin/cellmesh"});
+  }
+  std::string refusal() {
+    const auto loaded = load();
+    EXPECT_TRUE(loaded.has_error());
+    return loaded.has_error() ? loaded.error().text : "";
+  }
+  void file(const std::string& text) {
+    std::ofstream(root / "host.yaml") << text;
+    flags["bootstrap"] = (root / "host.yaml").string();
+  }
+
+  const fs::path root = fs::temp_directory_path() / ("cm-bootstrap-" + std::to_string(::getpid()));
+  std::map<std::string, std::string, std::less<>> flags{{"dev", "true"}};
+  std::map<std::string, std::string> env;
+};
+
+TEST_F(BootstrapTest, DefaultsAreThoseOfTheReadme) {
+  const Bootstrap b = load().value();
+  EXPECT_TRUE(b.dev);
+  EXPECT_EQ(b.consul_url, "");
+  EXPECT_EQ(b.mesh, "default");
+  EXPECT_EQ(b.group, "dev");
+  EXPECT_EQ(b.index, 0U);
+  EXPECT_EQ(b.name, "0@dev");
+  EXPECT_EQ(b.plugin_dir, (root / "plugins").string());
+  EXPECT_FALSE(b.plugins.has_value());
+  EXPECT_THAT(b.admin_socket, HasSubstr(std::to_string(::getpid()) + ".sock"));
+  EXPECT_EQ(b.ready_file, "");
+  EXPECT_EQ(b.link_listen, "127.0.0.1");
+  EXPECT_EQ(b.io_workers, std::max(1U, std::thread::hardware_concurrency() / 2));
+  EXPECT_EQ(b.log_level, "info");
+  EXPECT_EQ(b.drain_seconds, 10U);
+}
+
+TEST_F(BootstrapTest, TheFileWinsOverDefaultsTheEnvironmentOverItAndFlagsOverAll) {
+  file("group: file\nindex: 1\nmesh: file\nname: file\n");
+  env = {{"CELLMESH_INDEX", "2"}, {"CELLMESH_MESH", "env"}, {"CELLMESH_NAME", "env"}};
+  flags["mesh"] = "flag";
+  const Bootstrap b = load().value();
+  EXPECT_EQ(b.group, "file");
+  EXPECT_EQ(b.index, 2U);
+  EXPECT_EQ(b.mesh, "flag");
+  EXPECT_EQ(b.name, "env");
+}
+
+TEST_F(BootstrapTest, AnEmptyVariableIsNoValue) {
+  env["CELLMESH_GROUP"] = "";
+  EXPECT_EQ(load()->group, "dev");
+}
+
+TEST_F(BootstrapTest, EveryValueCanStandInTheFile) {
+  flags.clear();
+  std::ofstream(root / "ca.pem") << "x";
+  file(R"(# all of it
+consul:
+  url: https://consul.example.org:8501/
+  token: 5e0-aa
+  ca: ca.pem
+mesh: games
+group: eu
+index: 7
+name: seven
+plugin_dir: plugins
+plugins: [agent, login]
+admin_socket: admin.sock
+ready_file: ready.json
+link_listen: "[::]:7000"
+io_workers: 3
+log_level: info,mesh=trace
+log_file: host.log
+drain_seconds: 0
+)");
+  const Bootstrap b = load().value();
+  EXPECT_FALSE(b.dev);
+  EXPECT_EQ(b.consul_url, "https://consul.example.org:8501");
+  EXPECT_EQ(b.consul_token, "5e0-aa");
+  EXPECT_EQ(b.consul_ca, (root / "ca.pem").string()) << "relative to the file";
+  EXPECT_EQ(b.mesh, "games");
+  EXPECT_EQ(b.group, "eu");
+  EXPECT_EQ(b.index, 7U);
+  EXPECT_EQ(b.name, "seven");
+  EXPECT_EQ(b.plugin_dir, (root / "plugins").string());
+  EXPECT_THAT(*b.plugins, ElementsAre("agent", "login"));
+  EXPECT_EQ(b.admin_socket, (root / "admin.sock").string());
+  EXPECT_EQ(b.ready_file, (root / "ready.json").string());
+  EXPECT_EQ(b.link_listen, "[::]:7000");
+  EXPECT_EQ(b.io_workers, 3U);
+  EXPECT_EQ(b.log_level, "info,mesh=trace");
+  EXPECT_EQ(b.log_file, (root / "host.log").string());
+  EXPECT_EQ(b.drain_seconds, 0U);
+}
+
+TEST_F(BootstrapTest, EveryOptionHasAVariableAndAllButSecretsAFlag) {
+  for (const auto& option : bootstrap_options()) {
+    EXPECT_TRUE(option.env.starts_with("CELLMESH_")) << option.key;
+    EXPECT_EQ(option.flag.empty(), option.key == "consul.token" || option.key == "consul.ca") << option.key;
+    EXPECT_FALSE(option.help.empty());
+  }
+}
+
+TEST_F(BootstrapTest, TheFileMayBeNamedByTheEnvironmentAndBeEmpty) {
+  file("");
+  env["CELLMESH_BOOTSTRAP"] = flags["bootstrap"];
+  flags.erase("bootstrap");
+  EXPECT_TRUE(load().has_value());
+  file("group: other\n");
+  flags.erase("bootstrap");
+  EXPECT_EQ(load()->group, "other");
+}
+
+TEST_F(BootstrapTest, ConsulAloneIsItsUrl) {
+  flags.clear();
+  file("consul: 10.0.0.1:8500\n");
+  EXPECT_EQ(load()->consul_url, "http://10.0.0.1:8500");
+}
+
+TEST_F(BootstrapTest, NeitherDevNorConsulIsRefusedWithBothCures) {
+  flags.clear();
+  EXPECT_THAT(refusal(), HasSubstr("--consul http://127.0.0.1:8500; or try --dev"));
+}
+
+TEST_F(BootstrapTest, DevAndConsulFromOneSourceAreRefused) {
+  flags["consul"] = "127.0.0.1";
+  EXPECT_THAT(refusal(), HasSubstr("--dev runs without Consul, but --consul says where it is"));
+}
+
+TEST_F(BootstrapTest, OfDevAndConsulTheNearerToTheCommandWins) {
+  env["CELLMESH_CONSUL"] = "127.0.0.1:8500";
+  EXPECT_TRUE(load()->dev);
+  EXPECT_EQ(load()->consul_url, "");
+  flags = {{"consul", "127.0.0.1:8500"}};
+  env = {{"CELLMESH_DEV", "true"}};
+  EXPECT_FALSE(load()->dev);
+  EXPECT_EQ(load()->consul_url, "http://127.0.0.1:8500");
+}
+
+TEST_F(BootstrapTest, AnUnknownKeyIsRefusedWithItsLineAndTheKeyThatWasMeant) {
+  file("group: dev\n\nindx: 3\n");
+  EXPECT_THAT(refusal(), HasSubstr("host.yaml line 3: indx is no key of the bootstrap file; did you mean \"index\"?"));
+  file("consul:\n  adress: x\n");
+  EXPECT_THAT(refusal(), HasSubstr("host.yaml line 2: consul.adress is no key"));
+  file("zebra: 1\n");
+  EXPECT_THAT(refusal(), HasSubstr("there are: dev, consul.url"));
+}
+
+TEST_F(BootstrapTest, AWrongTypeIsRefusedWithWhatItMustBe) {
+  file("group: dev\nindex: three\n");
+  EXPECT_THAT(refusal(),
+              HasSubstr("host.yaml line 2: index is \"three\", and must be a whole number from 0 to 999999999"));
+  file("group: [a, b]\n");
+  EXPECT_THAT(refusal(), HasSubstr("line 1: group must be a single value, not a list"));
+  file("group: {a: b}\n");
+  EXPECT_THAT(refusal(), HasSubstr("must be a single value, not a map"));
+  file("group:\n");
+  EXPECT_THAT(refusal(), HasSubstr("group has no value"));
+  file("plugins: [a, [b]]\n");
+  EXPECT_THAT(refusal(), HasSubstr("must be a list of names"));
+  file("dev: yes\n");
+  flags.erase("dev");
+  EXPECT_THAT(refusal(), HasSubstr("dev is \"yes\", and must be true or false"));
+}
+
+TEST_F(BootstrapTest, WhatIsNoBootstrapFileIsRefused) {
+  file("group: [a\n");
+  EXPECT_THAT(refusal(), HasSubstr("is no YAML"));
+  file("just words\n");
+  EXPECT_THAT(refusal(), HasSubstr("is no map"));
+  file("a: 1\n---\nb: 2\n");
+  EXPECT_THAT(refusal(), HasSubstr("several YAML documents"));
+  file("group: a\ngroup: b\n");
+  EXPECT_THAT(refusal(), HasSubstr("line 2: group stands there twice"));
+  file("[a]: b\n");
+  EXPECT_THAT(refusal(), HasSubstr("a key must be a word"));
+  file("group: " + std::string(2U << 20U, 'x'));
+  EXPECT_THAT(refusal(), HasSubstr("larger than 1 MiB"));
+  file(std::string("\x00\x01\xff{{{", 7));
+  EXPECT_TRUE(load().has_error());
+  flags["bootstrap"] = (root / "none.yaml").string();
+  EXPECT_THAT(refusal(), HasSubstr("cannot read the bootstrap file"));
+}
+
+TEST_F(BootstrapTest, ABadValueIsRefusedByThePlaceThatItCameFrom) {
+  flags["index"] = "-1";
+  EXPECT_THAT(refusal(), HasSubstr("--index is \"-1\", and must be"));
+  flags.erase("index");
+  env["CELLMESH_INDEX"] = "1x";
+  EXPECT_THAT(refusal(), HasSubstr("CELLMESH_INDEX is \"1x\", and must be"));
+}
+
+TEST_F(BootstrapTest, EachBadValueIsRefused) {
+  const std::vector<std::pair<std::string, std::string>> bad{{"mesh", ""},
+                                                             {"mesh", "a b"},
+                                                             {"group", "a/b"},
+                                                             {"group", std::string(65, 'a')},
+                                                             {"name", "a b"},
+                                                             {"index", "1000000000"},
+                                                             {"io-workers", "257"},
+                                                             {"drain-seconds", "3601"},
+                                                             {"plugins", "a/b"},
+                                                             {"plugin-dir", "/no/such"},
+                                                             {"link-listen", "localhost"},
+                                                             {"link-listen", "1.2.3.4:99999"},
+                                                             {"log-file", "/no/such/dir/x"},
+                                                             {"ready-file", "/"},
+                                                             {"admin-socket", "/tmp/" + std::string(200, 'x')},
+                                                             {"admin-socket", "/no/such/dir/x.sock"},
+                                                             {"dev", "maybe"}};
+  for (const auto& [flag, value] : bad) {
+    flags = {{"dev", "true"}};
+    flags[flag] = value;
+    EXPECT_THAT(refusal(), HasSubstr("--" + flag)) << value;
+  }
+  for (const std::string url : {"ftp://a", "http://", "http://a b", "http://a:0", "http://a/path", "http://a:x"}) {
+    flags = {{"consul", url}};
+    EXPECT_THAT(refusal(), HasSubstr("must be an address such as http://127.0.0.1:8500")) << url;
+  }
+}
+
+TEST_F(BootstrapTest, ATokenIsNotShownWhenItIsRefused) {
+  env["CELLMESH_CONSUL_TOKEN"] = "my secret";
+  EXPECT_THAT(refusal(), HasSubstr("CELLMESH_CONSUL_TOKEN must be a Consul token"));
+  EXPECT_THAT(refusal(), testing::Not(HasSubstr("my secret")));
+}
+
+TEST_F(BootstrapTest, AnEmptyListOfPluginsIsOneWithNoPlugin) {
+  flags["plugins"] = "";
+  EXPECT_THAT(*load()->plugins, IsEmpty());
+}
+
+TEST_F(BootstrapTest, PluginsAreFoundBesideTheProgramAndWhereTheInstallPutsThem) {
+  fs::remove(root / "plugins");
+  EXPECT_THAT(refusal(), HasSubstr("say where they are with --plugin-dir"));
+  fs::create_directories(root / CELLMESH_LIBDIR / "cellmesh/plugins");
+  EXPECT_EQ(load()->plugin_dir, (root / CELLMESH_LIBDIR / "cellmesh/plugins").string());
+}
+
+TEST_F(BootstrapTest, PathsAreAbsoluteWhateverTheHostsFolderIs) {
+  flags["plugin-dir"] = ".";
+  flags["ready-file"] = "ready.json";
+  EXPECT_EQ(load()->plugin_dir, (fs::current_path() / "").string());
+  EXPECT_EQ(load()->ready_file, (fs::current_path() / "ready.json").string());
+}
+
+}  // namespace
+}  // namespace cm::gateway
