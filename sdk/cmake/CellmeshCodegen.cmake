@@ -21,12 +21,14 @@ function(cellmesh_generate variable)
   list(TRANSFORM roots PREPEND --proto_path= OUTPUT_VARIABLE include_flags)
 
   set(files)
+  set(inputs)
   set(classes)
   set(all)
   foreach(proto IN LISTS A_PROTOS)
     _cellmesh_find_proto(${proto} "${roots}" file name)
     string(REGEX REPLACE "\\.proto$" "" base ${name})
     list(APPEND files ${file})
+    list(APPEND inputs ${name})
     list(APPEND classes ${A_OUTPUT}/${base}.pb.cc)
     list(APPEND all ${A_OUTPUT}/${base}.pb.h ${A_OUTPUT}/${base}.pb.cc ${A_OUTPUT}/${base}.cellmesh.hpp)
   endforeach()
@@ -38,8 +40,9 @@ function(cellmesh_generate variable)
   add_custom_command(
     OUTPUT ${all}
     COMMAND $<TARGET_FILE:protobuf::protoc> --plugin=protoc-gen-cellmesh=$<TARGET_FILE:cellmesh::protoc-gen-cellmesh>
-            --cellmesh_out=runtime=${A_RUNTIME},${parameters}:${A_OUTPUT} ${include_flags} ${files}
+            --cellmesh_out=runtime=${A_RUNTIME},${parameters}:${A_OUTPUT} ${include_flags} ${inputs}
     DEPENDS ${files} ${shipped}/cellmesh/options.proto $<TARGET_FILE:cellmesh::protoc-gen-cellmesh>
+    WORKING_DIRECTORY ${A_OUTPUT}  # without .proto files, so that protoc looks for its inputs below the roots
     COMMENT "Generating C++ from ${names}"
     VERBATIM)
   # Generated code keeps to the rules of protobuf's authors, not to those of whoever builds it.
@@ -70,28 +73,26 @@ function(cellmesh_proto_library target)
   endif()
 endfunction()
 
-# The path of a .proto and its name below the first root that has it, which is what protoc takes.
+# The path of a .proto and its name below the root that has it, which is what protoc takes.
 function(_cellmesh_find_proto proto roots file_variable name_variable)
-  set(matches)
-  foreach(root IN LISTS roots)
-    if(IS_ABSOLUTE ${proto})
+  set(name ${proto})
+  if(IS_ABSOLUTE ${proto})
+    foreach(root IN LISTS roots)
       cmake_path(IS_PREFIX root ${proto} NORMALIZE inside)
       if(inside)
         file(RELATIVE_PATH name ${root} ${proto})
-        list(APPEND matches ${name})
+        break()
       endif()
-    elseif(EXISTS ${root}/${proto})
-      list(APPEND matches ${proto})
-      set(proto ${root}/${proto})
-      break()
+    endforeach()
+  endif()
+  foreach(root IN LISTS roots)
+    if(NOT IS_ABSOLUTE ${name} AND EXISTS ${root}/${name})
+      set(${file_variable} ${root}/${name} PARENT_SCOPE)
+      set(${name_variable} ${name} PARENT_SCOPE)
+      return()
     endif()
   endforeach()
-  if(NOT matches OR NOT EXISTS ${proto})
-    list(JOIN roots "\n  " places)
-    message(FATAL_ERROR "${proto} is not in any of the import folders\n  ${places}\n"
-                        "Name it as it is imported, or add its folder with PROTO_DIRS.")
-  endif()
-  list(GET matches 0 name)
-  set(${file_variable} ${proto} PARENT_SCOPE)
-  set(${name_variable} ${name} PARENT_SCOPE)
+  list(JOIN roots "\n  " places)
+  message(FATAL_ERROR "${proto} is not in any of the import folders\n  ${places}\n"
+                      "Name it as it is imported, or add its folder with PROTO_DIRS.")
 endfunction()

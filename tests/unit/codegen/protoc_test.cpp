@@ -1,0 +1,119 @@
+#include "protoc.hpp"
+
+#include <gmock/gmock.h>
+
+namespace cm::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Refusal : public ::testing::Test {
+ protected:
+  // The complaint about one file of these messages.
+  std::string complaint(const std::string& body, const std::string& parameters = "") {
+    protoc_.add("a.proto", body);
+    EXPECT_FALSE(protoc_.run(parameters, {"a.proto"})) << body;
+    EXPECT_EQ(protoc_.output("a.cellmesh.hpp"), "") << "nothing is written of a refused file";
+    return protoc_.errors();
+  }
+
+  Protoc protoc_;
+};
+
+TEST_F(Refusal, ACollisionNamesBothMessagesAndTheCure) {
+  EXPECT_THAT(complaint("message A { option (cellmesh.id) = 29052; }\nmessage ChatREQ {}"),
+              AllOf(HasSubstr("a.proto:3: message proto.ChatREQ"), HasSubstr("29052"),
+                    HasSubstr("message proto.A (a.proto:2)"), HasSubstr("option (cellmesh.id) = 29053;")));
+}
+
+TEST_F(Refusal, ACollisionOfTwoFilesIsSeen) {
+  protoc_.add("a.proto", "message A { option (cellmesh.id) = 7; }");
+  protoc_.add("b.proto", "message B { option (cellmesh.id) = 7; }");
+  EXPECT_FALSE(protoc_.run("plugin=x", {"a.proto", "b.proto"}));
+  EXPECT_THAT(protoc_.errors(), AllOf(HasSubstr("b.proto:2: message proto.B"), HasSubstr("proto.A (a.proto:2)")));
+}
+
+TEST_F(Refusal, CollidingHashesAreSeen) {
+  EXPECT_THAT(complaint("message Cab {}\nmessage CbA {}"), HasSubstr("is also that of message proto.Cab"));
+}
+
+TEST_F(Refusal, EachCollisionIsAdvisedAnotherId) {
+  EXPECT_THAT(complaint("message A { option (cellmesh.id) = 7; }\nmessage B { option (cellmesh.id) = 7; }\n"
+                        "message C { option (cellmesh.id) = 7; }"),
+              AllOf(HasSubstr("(cellmesh.id) = 8"), HasSubstr("(cellmesh.id) = 9")));
+}
+
+TEST_F(Refusal, AnIdIsSixteenBitsAndNotZero) {
+  EXPECT_THAT(complaint("message A { option (cellmesh.id) = 0; }"), HasSubstr("an id is 1 to 65535"));
+  EXPECT_THAT(complaint("message A { option (cellmesh.id) = 65536; }"), HasSubstr("65536 is out of range"));
+}
+
+TEST_F(Refusal, ARouteNeedsAService) {
+  EXPECT_THAT(complaint("message A { option (cellmesh.route) = AUTH; }"),
+              AllOf(HasSubstr("a.proto:2: message proto.A"), HasSubstr("AUTH"), HasSubstr("(cellmesh.service)")));
+}
+
+TEST_F(Refusal, AServiceNeedsARoute) {
+  EXPECT_THAT(complaint("message A { option (cellmesh.service) = \"game\"; }"),
+              AllOf(HasSubstr("\"game\" without a route"), HasSubstr("AUTH"), HasSubstr("PASS")));
+}
+
+TEST_F(Refusal, AServiceIsAName) {
+  EXPECT_THAT(complaint("message A { option (cellmesh.service) = \"my game\"; option (cellmesh.route) = PASS; }"),
+              HasSubstr("\"my game\" names no kind of service"));
+}
+
+TEST_F(Refusal, AllFaultsAreReportedAtOnce) {
+  EXPECT_THAT(complaint("message A { option (cellmesh.route) = PASS; }\nmessage B { option (cellmesh.id) = 0; }"),
+              AllOf(HasSubstr("a.proto:2:"), HasSubstr("a.proto:3:")));
+}
+
+TEST_F(Refusal, AVersionHasThreeParts) {
+  for (const char* bad : {"1", "1.2", "1.2.", "1..2", "1.2.3.4", "1.2.x", "v1.2.3"}) {
+    EXPECT_THAT(complaint("message A {}", std::string("plugin=x,version=") + bad), HasSubstr("MAJOR.MINOR.PATCH"))
+        << bad;
+  }
+}
+
+TEST_F(Refusal, AnUnknownParameterIsNamed) {
+  EXPECT_THAT(complaint("message A {}", "provide=x"), HasSubstr("unknown parameter provide=x"));
+}
+
+TEST_F(Refusal, APluginNeedsItsImportsAmongItsFiles) {
+  EXPECT_THAT(complaint("import \"client.proto\"; message A { ServerInfo server = 1; }", "runtime=lite,plugin=x"),
+              AllOf(HasSubstr("it imports client.proto"), HasSubstr("PROTOS of cellmesh_add_plugin()")));
+}
+
+TEST(PluginHeader, ListsTheMessagesOfAllFiles) {
+  Protoc protoc;
+  protoc.add("a.proto", "message A { message Inner {} map<string, Inner> m = 1; }");
+  protoc.add("b.proto", "message B {}\nmessage S { option (cellmesh.settings) = \"b\"; }");
+  ASSERT_TRUE(protoc.run("plugin=duo,version=1.2.3,provides=a,provides=b", {"a.proto", "b.proto"})) << protoc.errors();
+  EXPECT_THAT(protoc.output("duo.plugin.hpp"),
+              AllOf(HasSubstr("#include \"a.cellmesh.hpp\"\n#include \"b.cellmesh.hpp\"\n"),
+                    HasSubstr("MessageList<\n    ::proto::A,\n    ::proto::A_Inner,\n    ::proto::B>;"),
+                    HasSubstr("CELLMESH_PLUGIN_NAME \"duo\""), HasSubstr("CELLMESH_PLUGIN_VERSION \"1.2.3\""),
+                    HasSubstr("CELLMESH_PLUGIN_PROVIDES \"a\", \"b\"")));
+  EXPECT_NE(protoc.output("duo.manifest.c"), "");
+  EXPECT_EQ(protoc.output("a.pb.h"), "") << "classes are made only when a runtime is named";
+}
+
+TEST(PluginHeader, IsWrittenForPluginsOnly) {
+  Protoc protoc;
+  protoc.add("a.proto", "message A {}");
+  ASSERT_TRUE(protoc.run("", {"a.proto"})) << protoc.errors();
+  EXPECT_THAT(protoc.output("a.cellmesh.hpp"), HasSubstr("MessageTraits<::proto::A>"));
+  EXPECT_EQ(protoc.output(".plugin.hpp"), "");
+}
+
+TEST(MessageName, OfAKeywordIsThatOfProtobuf) {
+  Protoc protoc;
+  protoc.add("a.proto", "message class {}");
+  ASSERT_TRUE(protoc.run("", {"a.proto"})) << protoc.errors();
+  EXPECT_THAT(protoc.output("a.cellmesh.hpp"), AllOf(HasSubstr("<::proto::class_>"), HasSubstr("\"proto.class\"")));
+}
+
+}  // namespace
+}  // namespace cm::test
