@@ -168,15 +168,22 @@ base::Status check_collisions(const routing::Routes& routes, const routing::Serv
   return {};
 }
 
+base::Result<routing::ServiceRoutes> routes_to_push(const Sources& s, const std::string& service, json::object args) {
+  args.erase("service");
+  if (!args.empty()) return routing::ServiceRoutes::parse(service, json::serialize(args));
+  auto routes = s.plugin_routes(service);
+  if (routes) return std::move(*routes);
+  return base::error("no plugin that is loaded here provides \"" + service +
+                     "\"; push a file, or ask a host that runs it (`cellmesh ctl plugins` lists them)");
+}
+
 void routes_push(const Shared& s, const json::object& args, const Done& done) {
   const auto service = needed_arg(args, "service", "game");
   if (service.has_error()) return done(service.error());
   if (routing::ServiceName::parse(*service + "#0@any").has_error()) {
     return done(base::error("\"" + *service + "\" is no kind of service; write a name such as game"));
   }
-  json::object stored = args;
-  stored.erase("service");
-  const auto routes = routing::ServiceRoutes::parse(*service, json::serialize(stored));
+  const auto routes = routes_to_push(*s, *service, args);
   if (routes.has_error()) return done(routes.error());
   if (auto checked = check_collisions(s->routes, *routes); checked.has_error()) return done(checked.error());
   s->push_routes(*routes, say(done, std::to_string(routes->rules.size()) + " routes to " + *service + " are pushed"));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <boost/json/object.hpp>
@@ -37,6 +38,8 @@ struct Sources {
   };
   std::function<void(std::string agent, std::size_t limit, std::function<void(base::Result<ClientPage>)> done)> clients;
   std::function<void(const routing::ServiceRoutes& routes, discovery::Discovery::Done done)> push_routes;
+  // The routes that a loaded plugin of this host brings for a service; none when no plugin provides it.
+  std::function<std::optional<routing::ServiceRoutes>(const std::string& service)> plugin_routes;
   std::function<void(std::string plugin, discovery::Discovery::Done done)> load;
   std::function<void(std::string plugin, discovery::Discovery::Done done)> unload;
 };
@@ -44,7 +47,7 @@ struct Sources {
 // The commands by name:
 //   status   services {kind}   links   clients {agent, limit}   plugins
 //   settings.get {prefix}   settings.set {path, value, force}
-//   routes.show {service}   routes.push {service, version, rules}
+//   routes.show {service}   routes.push {service, version, rules}, or {service}: those of the plugin loaded here
 //   kick {client, text}   load {name}   unload {name}   log {levels}
 Handlers make_commands(Sources sources);
 
