@@ -1,0 +1,71 @@
+#include "support/player.hpp"
+
+#include <optional>
+#include <stdexcept>
+
+namespace cm::test {
+
+proto::LoginACK log_in(const std::string& login_address, const std::string& uid) {
+  Client client(login_address);
+  proto::LoginREQ req;
+  req.set_version("1.0");
+  req.set_platform("test");
+  req.set_uid(uid);
+  client.send(req);
+  return client.expect<proto::LoginACK>();
+}
+
+Ticket ticket(const proto::LoginACK& ack) {
+  if (ack.result() != proto::NoError) throw std::runtime_error("login: " + proto::ResultCode_Name(ack.result()));
+  return {ack.server().ip() + ":" + std::to_string(ack.server().port()), ack.game_token(), ack.game_svc_id()};
+}
+
+Ticket await_ticket(const std::string& login_address, milliseconds bound) {
+  std::optional<Ticket> got;
+  std::string last;
+  wait_until(
+      [&] {
+        try {
+          got = ticket(log_in(login_address));
+        } catch (const std::exception& e) {
+          last = e.what();
+        }
+        return got.has_value();
+      },
+      bound);
+  if (!got) throw std::runtime_error("no login in time: " + last);
+  return *got;
+}
+
+Client enter(const Ticket& ticket) {
+  Client client(ticket.agent);
+  client.send(verify_req(ticket));
+  const auto ack = client.expect<proto::VerifyACK>();
+  if (ack.result() != proto::NoError) throw std::runtime_error("verify: " + proto::ResultCode_Name(ack.result()));
+  return client;
+}
+
+proto::VerifyREQ verify_req(const Ticket& ticket) {
+  proto::VerifyREQ req;
+  req.set_game_token(ticket.token);
+  req.set_game_svc_id(ticket.game);
+  return req;
+}
+
+proto::ChatREQ chat_req(const std::string& content) {
+  proto::ChatREQ req;
+  req.set_content(content);
+  return req;
+}
+
+void chat(Client& client, const std::string& content) {
+  client.send(chat_req(content));
+  expect_chat(client, content);
+}
+
+void expect_chat(Client& client, const std::string& content) {
+  while (client.expect<proto::ChatACK>().content() != content) {
+  }
+}
+
+}  // namespace cm::test

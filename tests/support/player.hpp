@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+
+#include "support/client.hpp"
+
+namespace cm::test {
+
+// What a player is told at the login.
+struct Ticket {
+  std::string agent;  // address
+  std::string token;
+  std::string game;  // service id
+};
+
+// One login at the login frontend; throws when it is refused.
+proto::LoginACK log_in(const std::string& login_address, const std::string& uid = "tester");
+Ticket ticket(const proto::LoginACK& ack);
+// The same, tried again until it succeeds: services find each other within a moment after a start or a death.
+Ticket await_ticket(const std::string& login_address, milliseconds bound = seconds(30));
+
+// A client that is connected to the ticket's agent and admitted there.
+Client enter(const Ticket& ticket);
+inline Client enter(const std::string& login_address) { return enter(await_ticket(login_address)); }
+
+proto::VerifyREQ verify_req(const Ticket& ticket);
+proto::ChatREQ chat_req(const std::string& content);
+
+// Sends a chat line and reads until it comes back.
+void chat(Client& client, const std::string& content);
+// Reads until a chat line with this content comes.
+void expect_chat(Client& client, const std::string& content);
+
+}  // namespace cm::test

@@ -1,0 +1,30 @@
+#include "support/ready_file.hpp"
+
+#include <boost/json.hpp>
+
+#include "support/temp_dir.hpp"
+
+namespace cm::test {
+
+std::optional<ReadyFile> ReadyFile::read(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  const auto root = boost::json::parse(read_file(path)).as_object();
+  ReadyFile ready;
+  ready.host = root.at("host").as_string();
+  ready.pid = root.at("pid").to_number<int>();
+  for (const auto& item : root.at("frontends").as_array()) {
+    const auto& row = item.as_object();
+    ready.frontends.push_back({std::string(row.at("service").as_string()), std::string(row.at("transport").as_string()),
+                               std::string(row.at("address").as_string())});
+  }
+  return ready;
+}
+
+std::string ReadyFile::address_of(const std::string& kind) const {
+  for (const auto& frontend : frontends) {
+    if (frontend.service.starts_with(kind + "#")) return frontend.address;
+  }
+  return {};
+}
+
+}  // namespace cm::test
