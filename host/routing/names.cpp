@@ -20,6 +20,12 @@ ServiceRef Names::service(std::string_view id) {
   return ref;
 }
 
+ServiceRef Names::find(std::string_view id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = by_id_.find(id);
+  return it == by_id_.end() ? ServiceRef::none : it->second;
+}
+
 std::string_view Names::service_id(ServiceRef ref) const {
   const std::lock_guard lock(mutex_);
   const auto i = static_cast<std::size_t>(ref);

@@ -21,6 +21,8 @@ class Names {
   // The number of a service id, made when it is new; none when it is not of the form name#index@group or the table is
   // full.
   ServiceRef service(std::string_view id);
+  // The number that an id has already; none when it has none.
+  [[nodiscard]] ServiceRef find(std::string_view id) const;
   // The id of a number; empty for one that does not exist.
   [[nodiscard]] std::string_view service_id(ServiceRef ref) const;
   // The kind of a service; none for one that does not exist.
