@@ -29,6 +29,9 @@ struct ServiceRecord {
   friend bool operator==(const ServiceRecord&, const ServiceRecord&) = default;
 };
 
+// In the error of a put_if that came too late.
+inline constexpr std::string_view kChangedMeanwhile = "changed meanwhile";
+
 // The catalog and the KV of the mesh. Two implementations: ConsulDiscovery (real Consul) and EmbeddedDiscovery (in this
 // process). All callbacks run on the implementation's own thread, one at a time, and must not block for long; they may
 // call back into it. After stop() returned none runs.
@@ -87,8 +90,8 @@ class Discovery {
   using Got = std::function<void(base::Result<std::optional<KvEntry>>)>;
   virtual void get(const std::string& key, Got done) = 0;
   virtual void put(const std::string& key, const std::string& value, Done done) = 0;
-  // Writes only when the key's version still is `version` (0: absent). `done` gets an error that says "changed
-  // meanwhile" else.
+  // Writes only when the key's version still is `version` (0: absent). `done` gets an error with
+  // kChangedMeanwhile in it else.
   virtual void put_if(const std::string& key, const std::string& value, std::uint64_t version, Done done) = 0;
   virtual void remove(const std::string& key, Done done) = 0;
 

@@ -79,7 +79,7 @@ class Settings {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // discovery's thread may still hold it when this ends
 };
 
 }  // namespace cm::discovery

@@ -1,0 +1,127 @@
+#include "discovery/consul_contact.hpp"
+
+#include <array>
+#include <cstdio>
+#include <random>
+
+#include "base/log.hpp"
+#include "discovery/consul_codec.hpp"
+
+namespace cm::discovery {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kKey = "cellmesh/incarnation";
+constexpr int kMaxProposals = 3;
+constexpr auto kComplainEvery = 5s;
+
+spdlog::logger& out() { return base::log(base::Room::discovery); }
+
+std::string random_name() {
+  std::random_device device;
+  std::array<char, 33> text{};
+  for (std::size_t i = 0; i < 4; ++i) std::snprintf(text.data() + 8 * i, 9, "%08x", device());
+  return text.data();
+}
+
+double seconds_since(Loop::Clock::time_point when) {
+  return std::chrono::duration<double>(Loop::Clock::now() - when).count();
+}
+
+}  // namespace
+
+ConsulContact::ConsulContact(Loop& loop, ConsulApi& api, const ConsulConfig& config, Handlers handlers)
+    : loop_(loop),
+      api_(api),
+      config_(config),
+      handlers_(std::move(handlers)),
+      error_("Consul at " + config.url + " has not been reached yet"),
+      backoff_(200ms, 2s),
+      pace_(1s, 3),
+      next_probe_(loop),
+      next_complaint_(loop) {}
+
+void ConsulContact::start() {
+  down_since_ = Loop::Clock::now();
+  probe();
+}
+
+void ConsulContact::doubt(const std::string& error) {
+  if (!up_ || doubted_) return;
+  out().debug("{}; looking whether Consul is there", error);
+  doubted_ = true;
+  if (!probing_) next_probe_.set(pace_.next(Loop::Clock::now()), [this] { probe(); });
+}
+
+void ConsulContact::probe() {
+  probing_ = true;
+  proposals_ = 0;
+  api_.call("GET", "/v1/kv/" + consul::escape_key(kKey), "",
+            [this](ConsulAnswer answer) { on_incarnation(std::move(answer)); });
+}
+
+void ConsulContact::on_incarnation(ConsulAnswer answer) {
+  if (answer.absent() && proposals_ < kMaxProposals) return propose();
+  if (answer.absent()) return failed("Consul does not keep the key " + std::string(kKey));
+  if (!answer.ok()) return failed(answer.error);
+  const auto values = consul::parse_kv(answer.body, kKey);
+  if (!values) return failed("what answers is not Consul: " + values.error().text);
+  if (values->empty()) return failed("what answers is not Consul: it has no value for " + std::string(kKey));
+  reached(values->begin()->second.value);
+}
+
+// Nobody has named this KV yet. The first one to write does; all take what they then read.
+void ConsulContact::propose() {
+  ++proposals_;
+  api_.call("PUT", "/v1/kv/" + consul::escape_key(kKey) + "?cas=0", random_name(), [this](const ConsulAnswer& put) {
+    if (!put.ok()) return failed(put.error.empty() ? "Consul refused to keep a key" : put.error);
+    api_.call("GET", "/v1/kv/" + consul::escape_key(kKey), "",
+              [this](ConsulAnswer answer) { on_incarnation(std::move(answer)); });
+  });
+}
+
+void ConsulContact::failed(std::string error) {
+  probing_ = false;
+  error_ = "Consul at " + config_.url + ": " + std::move(error);
+  next_probe_.set(backoff_.next(), [this] { probe(); });
+  const bool first = up_ || !complaining_;
+  const bool outage = up_;
+  if (outage) down_since_ = Loop::Clock::now();
+  up_ = false;
+  if (first) complain();
+  if (outage) handlers_.on_outage();
+}
+
+void ConsulContact::complain() {
+  complaining_ = true;
+  if (was_up_) {
+    out().warn("{}; out of reach for {:.0f} s: traffic goes on with what was last known, and it is tried again", error_,
+               seconds_since(down_since_));
+  } else {
+    out().warn("{}; waiting for it for {:.0f} s: start Consul there, or give the address of another with --consul URL",
+               error_, seconds_since(down_since_));
+  }
+  next_complaint_.set(kComplainEvery, [this] { complain(); });
+}
+
+void ConsulContact::reached(const std::string& incarnation) {
+  probing_ = false;
+  // A key that is gone without a doubt between was deleted by hand: that is no loss.
+  const Verdict verdict{.lost = was_up_ && (doubted_ || !up_) && incarnation != incarnation_, .after_outage = !up_};
+  const bool tell = !up_ || doubted_;
+  incarnation_ = incarnation;
+  if (!up_) out().info("Consul reached address={} after_s={:.1f}", config_.url, seconds_since(down_since_));
+  if (verdict.lost) out().warn("Consul at {} has lost its data: what was known is kept and written back", config_.url);
+  up_ = true;
+  was_up_ = true;
+  doubted_ = false;
+  complaining_ = false;
+  error_.clear();
+  backoff_.reset();
+  next_complaint_.cancel();
+  next_probe_.set(config_.ttl, [this] { probe(); });
+  if (tell) handlers_.on_contact(verdict);
+}
+
+}  // namespace cm::discovery

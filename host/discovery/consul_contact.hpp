@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "discovery/consul_api.hpp"
+#include "discovery/pace.hpp"
+
+namespace cm::discovery {
+
+// Whether Consul can be reached, judged in one place for all that talk to it, and whether its KV still is the one that
+// was known. A small key, `cellmesh/incarnation`, tells: a KV that comes back without it, or with another, was lost.
+// Owned by ConsulDiscovery; logs what a person must know of Consul's absence. [the loop's thread]
+class ConsulContact {
+ public:
+  struct Verdict {
+    bool lost = false;          // its KV is not the one that was known before
+    bool after_outage = false;  // it could not be reached meanwhile
+  };
+  struct Handlers {
+    std::function<void(Verdict)> on_contact;  // Consul is there; what was asked before has to be asked anew
+    std::function<void()> on_outage;          // it is not
+  };
+
+  ConsulContact(Loop& loop, ConsulApi& api, const ConsulConfig& config, Handlers handlers);
+
+  void start();
+  // A request of somebody's got no answer: look. Ends in on_contact or on_outage.
+  void doubt(const std::string& error);
+
+  [[nodiscard]] bool up() const { return up_; }
+  [[nodiscard]] const std::string& error() const { return error_; }  // empty when up
+
+ private:
+  void probe();
+  void on_incarnation(ConsulAnswer answer);
+  void propose();
+  void failed(std::string error);
+  void reached(const std::string& incarnation);
+  void complain();
+
+  Loop& loop_;
+  ConsulApi& api_;
+  const ConsulConfig& config_;
+  const Handlers handlers_;
+  bool up_ = false;
+  bool was_up_ = false;
+  bool doubted_ = false;  // since the last good probe
+  bool probing_ = false;
+  bool complaining_ = false;
+  int proposals_ = 0;
+  std::string error_;
+  std::string incarnation_;
+  Loop::Clock::time_point down_since_{};
+  Backoff backoff_;
+  Pace pace_;
+  Timer next_probe_;
+  Timer next_complaint_;
+};
+
+}  // namespace cm::discovery

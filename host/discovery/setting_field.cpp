@@ -1,0 +1,187 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "base/log.hpp"
+#include "discovery/settings.hpp"
+
+namespace cm::discovery {
+namespace {
+
+constexpr std::size_t kMaxText = 64U << 10U;
+
+std::string_view trimmed(std::string_view text) {
+  static constexpr std::string_view kSpace = " \t\r\n";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+template <class Number>
+std::string spelled(Number value) {
+  std::array<char, 64> text{};
+  const auto [end, ec] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), ec == std::errc() ? end : text.data()};
+}
+
+template <class Number>
+bool parse(std::string_view text, Number& out) {
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return ec == std::errc() && end == text.data() + text.size();
+}
+
+// Proto3 strings are UTF-8, and a plugin's parser refuses a message with another one.
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t length = lead < 0x80 ? 1 : lead >> 5U == 6 ? 2 : lead >> 4U == 14 ? 3 : lead >> 3U == 30 ? 4 : 0;
+    if (length == 0 || length > text.size() - i) return false;
+    std::uint32_t code = length == 1 ? lead : lead & (0x7fU >> length);
+    for (std::size_t j = 1; j < length; ++j) {
+      const auto next = static_cast<unsigned char>(text[i + j]);
+      if (next >> 6U != 2) return false;
+      code = code << 6U | (next & 0x3fU);
+    }
+    static constexpr std::array<std::uint32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
+    if (code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
+    i += length;
+  }
+  return true;
+}
+
+// What a number may be, as the end of a sentence.
+std::string allowed_numbers(const SettingField& field, std::string_view noun, const std::string& least,
+                            const std::string& most) {
+  const std::string from = field.min ? spelled(*field.min) : least;
+  const std::string to = field.max ? spelled(*field.max) : most;
+  if (from.empty() && to.empty()) return std::string(noun);
+  if (to.empty()) return std::string(noun) + " from " + from + " up";
+  if (from.empty()) return std::string(noun) + " up to " + to;
+  return std::string(noun) + " from " + from + " to " + to;
+}
+
+base::Error refuse(std::string_view value, const std::string& allowed) {
+  return base::error(base::log_value(value.substr(0, 200)) + " is not " + allowed);
+}
+
+template <class Number>
+base::Result<std::string> check_number(const SettingField& field, std::string_view value) {
+  std::string allowed;
+  if constexpr (std::is_integral_v<Number>) {
+    allowed = allowed_numbers(field, "a whole number", spelled(std::numeric_limits<Number>::min()),
+                              spelled(std::numeric_limits<Number>::max()));
+  } else {
+    allowed = allowed_numbers(field, "a number", "", "");
+  }
+  Number out{};
+  if (!parse(trimmed(value), out)) return refuse(value, allowed);
+  if constexpr (!std::is_integral_v<Number>) {
+    if (!std::isfinite(out)) return refuse(value, allowed);
+    if (out == 0) out = 0;  // no negative zero
+  }
+  // long double holds every 64-bit integer.
+  const auto wide = static_cast<long double>(out);
+  if ((field.min && wide < *field.min) || (field.max && wide > *field.max)) return refuse(value, allowed);
+  return spelled(out);
+}
+
+base::Result<std::string> check_bool(std::string_view value) {
+  const std::string_view word = trimmed(value);
+  if (word != "true" && word != "false") return refuse(value, "true or false");
+  return std::string(word);
+}
+
+base::Result<std::string> check_text(const SettingField& field, std::string_view value) {
+  if (field.choices.empty()) {
+    if (value.size() > kMaxText)
+      return base::error("a text of " + std::to_string(value.size()) + " bytes is longer than " +
+                         std::to_string(kMaxText));
+    if (!is_utf8(value)) return refuse(value, "UTF-8 text");
+    return std::string(value);
+  }
+  if (std::find(field.choices.begin(), field.choices.end(), trimmed(value)) != field.choices.end())
+    return std::string(trimmed(value));
+  if (std::find(field.choices.begin(), field.choices.end(), value) != field.choices.end()) return std::string(value);
+  std::string all;
+  for (const std::string& choice : field.choices) all += (all.empty() ? "\"" : ", \"") + choice + "\"";
+  return refuse(value, field.choices.size() == 1 ? all : "one of " + all);
+}
+
+void put_varint(std::string& out, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7U) out += static_cast<char>(value | 0x80U);
+  out += static_cast<char>(value);
+}
+
+void put_fixed64(std::string& out, std::uint64_t value) {
+  for (int i = 0; i < 8; ++i, value >>= 8U) out += static_cast<char>(value & 0xffU);
+}
+
+template <class Number>
+Number number_or_zero(std::string_view text) {
+  Number out{};
+  return parse(text, out) ? out : Number{};
+}
+
+void encode(std::string& out, const SettingField& field, std::string_view value) {
+  enum : std::uint32_t { kVarint = 0, kFixed64 = 1, kLength = 2 };
+  const auto tag = [&](std::uint32_t wire) { put_varint(out, std::uint64_t{field.number} << 3U | wire); };
+  switch (field.type) {
+    case SettingType::boolean:
+      tag(kVarint);
+      return put_varint(out, value == "true" ? 1 : 0);
+    case SettingType::int32:
+    case SettingType::int64:  // a negative int32 is sign-extended, as protobuf has it
+      tag(kVarint);
+      return put_varint(out, static_cast<std::uint64_t>(number_or_zero<std::int64_t>(value)));
+    case SettingType::uint32:
+    case SettingType::uint64:
+      tag(kVarint);
+      return put_varint(out, number_or_zero<std::uint64_t>(value));
+    case SettingType::real:
+      tag(kFixed64);
+      return put_fixed64(out, std::bit_cast<std::uint64_t>(number_or_zero<double>(value)));
+    case SettingType::text:
+      tag(kLength);
+      put_varint(out, value.size());
+      out += value;
+  }
+}
+
+}  // namespace
+
+base::Result<std::string> SettingField::check(std::string_view value) const {
+  switch (type) {
+    case SettingType::boolean:
+      return check_bool(value);
+    case SettingType::int32:
+      return check_number<std::int32_t>(*this, value);
+    case SettingType::int64:
+      return check_number<std::int64_t>(*this, value);
+    case SettingType::uint32:
+      return check_number<std::uint32_t>(*this, value);
+    case SettingType::uint64:
+      return check_number<std::uint64_t>(*this, value);
+    case SettingType::real:
+      return check_number<double>(*this, value);
+    case SettingType::text:
+      break;
+  }
+  return check_text(*this, value);
+}
+
+std::string encode_settings(const std::vector<SettingField>& fields, const SettingValues& values) {
+  std::vector<const SettingField*> ordered;
+  for (const SettingField& field : fields) ordered.push_back(&field);
+  std::sort(ordered.begin(), ordered.end(), [](const auto* a, const auto* b) { return a->number < b->number; });
+  std::string out;
+  for (const SettingField* field : ordered) {
+    const auto it = values.find(field->name);
+    encode(out, *field, it == values.end() ? std::string_view(field->default_value) : std::string_view(it->second));
+  }
+  return out;
+}
+
+}  // namespace cm::discovery

@@ -1,0 +1,288 @@
+#include "discovery/settings.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "base/closest.hpp"
+#include "base/log.hpp"
+#include "discovery/declared_settings.hpp"
+
+namespace cm::discovery {
+namespace {
+
+constexpr std::size_t kMaxWriting = 16;
+constexpr std::size_t kMaxWarned = 1024;
+
+spdlog::logger& out() { return base::log(base::Room::discovery); }
+
+std::vector<std::string_view> split(std::string_view path) {
+  std::vector<std::string_view> words;
+  for (;;) {
+    const auto slash = path.find('/');
+    words.push_back(path.substr(0, slash));
+    if (slash == std::string_view::npos) return words;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+bool is_instance(std::string_view text) {
+  const auto at = text.find('@');
+  return at != std::string_view::npos && at > 0 && at + 1 < text.size() &&
+         std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at),
+                     [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+struct Settings::Impl : std::enable_shared_from_this<Settings::Impl> {
+  using Declared = std::shared_ptr<DeclaredSettings>;
+  using Name = std::pair<std::string, std::string>;  // service and instance
+
+  explicit Impl(Discovery& d) : discovery(d) {}
+
+  void on_kv(const Discovery::KvMap& reported, bool lost);
+  void refresh(DeclaredSettings& declared);
+  void queue_missing();
+  void queue(const std::string& key, const std::string& value);
+  void write_queued();
+  void on_written(const std::string& key, const base::Status& status);
+  void warn_unknown();
+  [[nodiscard]] std::set<std::string_view> names_of(std::string_view service, std::string_view instance) const;
+  base::Result<std::pair<std::string, std::string>> check_write(const std::string& path, const std::string& value,
+                                                                bool force) const;
+
+  Discovery& discovery;
+  mutable std::mutex mutex;  // guards all below; never held in a callback or a call of discovery's
+  bool known = false;
+  Discovery::KvMap kv;  // as reported; what was lost is kept in it with version 0 until it is written back
+  std::map<Name, Declared> declared;
+  std::set<std::string> warned;
+  std::deque<std::pair<std::string, std::string>> writes;
+  std::set<std::string> queued;  // keys in `writes` or under way
+  std::size_t writing = 0;
+  bool write_failed = false;  // the last one, so that it is told once
+};
+
+// [discovery's thread]
+void Settings::Impl::on_kv(const Discovery::KvMap& reported, bool lost) {
+  std::vector<Declared> all;
+  {
+    const std::lock_guard lock(mutex);
+    Discovery::KvMap now = reported;
+    if (lost) {
+      for (auto& [key, entry] : kv) now.insert({key, {entry.value, 0}});
+    }
+    kv = std::move(now);
+    known = true;
+    warn_unknown();
+    queue_missing();
+    for (const auto& [name, d] : declared) all.push_back(d);
+  }
+  for (const Declared& d : all) refresh(*d);
+  write_queued();
+}
+
+// [discovery's thread]
+void Settings::Impl::refresh(DeclaredSettings& d) {
+  Change change;
+  {
+    const std::lock_guard lock(mutex);
+    const bool first = !d.applied();
+    change.changed = d.apply(kv);
+    if (!first && change.changed.empty()) return;
+    if (first) change.changed.clear();
+    change.values = d.values();
+  }
+  for (const std::string& name : change.changed)
+    out().info("setting changed service={} instance={} setting={} value={}", d.service(), d.instance(), name,
+               base::log_value(change.values[name]));
+  d.on_change.call(change);
+}
+
+// What was lost goes back, that of services of this host first; then the defaults.
+void Settings::Impl::queue_missing() {
+  std::set<std::string_view> services;
+  for (const auto& [name, d] : declared) services.insert(name.first);
+  for (const bool own : {true, false}) {
+    for (const auto& [key, entry] : kv) {
+      const std::string_view rest = std::string_view(key).substr(kSettingsPrefix.size());
+      if (entry.version == 0 && services.contains(rest.substr(0, rest.find('/'))) == own) queue(key, entry.value);
+    }
+  }
+  for (const auto& [name, d] : declared) {
+    for (const auto& [key, value] : d->missing_defaults(kv)) queue(key, value);
+  }
+}
+
+void Settings::Impl::queue(const std::string& key, const std::string& value) {
+  if (queued.insert(key).second) writes.emplace_back(key, value);
+}
+
+void Settings::Impl::write_queued() {
+  for (;;) {
+    std::pair<std::string, std::string> entry;
+    {
+      const std::lock_guard lock(mutex);
+      if (writing >= kMaxWriting || writes.empty()) return;
+      entry = std::move(writes.front());
+      writes.pop_front();
+      const auto it = kv.find(entry.first);
+      if (it != kv.end() && it->second.version != 0) {  // somebody else was faster
+        queued.erase(entry.first);
+        continue;
+      }
+      ++writing;
+    }
+    discovery.put_if(entry.first, entry.second, 0,
+                     [weak = weak_from_this(), key = entry.first](const base::Status& status) {
+                       if (const auto self = weak.lock()) self->on_written(key, status);
+                     });
+  }
+}
+
+void Settings::Impl::on_written(const std::string& key, const base::Status& status) {
+  const bool good = status || status.error().text.find(kChangedMeanwhile) != std::string::npos;
+  {
+    const std::lock_guard lock(mutex);
+    --writing;
+    queued.erase(key);
+    if (!good) {  // the rest would fail too; all is tried again with discovery's next report
+      for (const auto& [other, value] : writes) queued.erase(other);
+      writes.clear();
+    }
+    if (!good && !write_failed) out().warn("cannot write the setting {}: {}", key, status.error().text);
+    write_failed = !good;
+  }
+  if (good) write_queued();
+}
+
+std::set<std::string_view> Settings::Impl::names_of(std::string_view service, std::string_view instance) const {
+  std::set<std::string_view> names;
+  for (const auto& [name, d] : declared) {
+    if (name.first != service || (!instance.empty() && name.second != instance)) continue;
+    for (const SettingField& field : d->fields()) names.insert(field.name);
+  }
+  return names;
+}
+
+void Settings::Impl::warn_unknown() {
+  for (const auto& [key, entry] : kv) {
+    const auto words = split(std::string_view(key).substr(kSettingsPrefix.size()));
+    if (words.size() < 2 || words.size() > 3 || warned.contains(key) || warned.size() >= kMaxWarned) continue;
+    const auto names = names_of(words[0], words.size() == 3 ? words[1] : std::string_view());
+    if (names.empty() || names.contains(words.back())) continue;
+    warned.insert(key);
+    const std::vector<std::string_view> candidates(names.begin(), names.end());
+    out().warn("{} is no setting of {}{}", base::log_value(key), words[0],
+               base::did_you_mean(words.back(), candidates));
+  }
+}
+
+base::Result<std::pair<std::string, std::string>> Settings::Impl::check_write(const std::string& path,
+                                                                              const std::string& value,
+                                                                              bool force) const {
+  const auto words = split(path);
+  const bool of_instance = words.size() == 3;
+  if (words.size() < 2 || words.size() > 3 || std::any_of(words.begin(), words.end(), [](auto w) { return w.empty(); }))
+    return base::error(base::log_value(path) + " is no setting; write service/setting or service/index@group/setting");
+  if (of_instance && !is_instance(words[1]))
+    return base::error(base::log_value(words[1]) + " is no instance; write index@group, such as 0@dev");
+  std::string key = std::string(kSettingsPrefix) + path;
+  const std::lock_guard lock(mutex);
+  const auto names = names_of(words[0], {});
+  if (names.empty()) {
+    if (force) return std::pair(std::move(key), value);
+    return base::error("this host runs no service " + base::log_value(words[0]) +
+                       " with settings, so the value cannot be checked; ask a host that does, or force it");
+  }
+  for (const auto& [name, d] : declared) {
+    if (name.first != words[0] ||
+        (of_instance && names_of(words[0], words[1]).contains(words[2]) && name.second != words[1]))
+      continue;
+    const SettingField* field = d->field(words.back());
+    if (field == nullptr) continue;
+    auto good = field->check(value);
+    if (good) return std::pair(std::move(key), std::move(*good));
+    return base::error(base::log_value(path) + ": " + good.error().text);
+  }
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  return base::error(base::log_value(words[0]) + " has no setting " + base::log_value(words.back()) +
+                     base::did_you_mean(words.back(), candidates));
+}
+
+Settings::Settings(Discovery& discovery) : impl_(std::make_shared<Impl>(discovery)) {
+  discovery.watch_kv(std::string(kSettingsPrefix),
+                     [weak = std::weak_ptr(impl_)](const Discovery::KvMap& kv, bool lost) {
+                       if (const auto self = weak.lock()) self->on_kv(kv, lost);
+                     });
+}
+
+Settings::~Settings() {
+  impl_->discovery.unwatch_kv(std::string(kSettingsPrefix));
+  std::map<Impl::Name, Impl::Declared> declared;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    declared.swap(impl_->declared);
+  }
+  for (const auto& [name, d] : declared) d->on_change.end();
+}
+
+void Settings::declare(const std::string& service, const std::string& instance, std::vector<SettingField> fields,
+                       SettingValues overrides, std::function<void(const Change&)> on_change) {
+  undeclare(service, instance);
+  auto d = std::make_shared<DeclaredSettings>(service, instance, std::move(fields), overrides, std::move(on_change));
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->declared[{service, instance}] = d;
+  }
+  impl_->discovery.post([weak = std::weak_ptr(impl_), d] {
+    const auto self = weak.lock();
+    if (!self) return;
+    {
+      const std::lock_guard lock(self->mutex);
+      if (!self->known) return;  // on_kv() will
+      self->warn_unknown();
+      self->queue_missing();
+    }
+    self->refresh(*d);
+    self->write_queued();
+  });
+}
+
+void Settings::undeclare(const std::string& service, const std::string& instance) {
+  Impl::Declared d;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const auto it = impl_->declared.find({service, instance});
+    if (it == impl_->declared.end()) return;
+    d = std::move(it->second);
+    impl_->declared.erase(it);
+  }
+  d->on_change.end();
+}
+
+SettingValues Settings::values(const std::string& service, const std::string& instance) const {
+  const std::lock_guard lock(impl_->mutex);
+  const auto it = impl_->declared.find({service, instance});
+  return it == impl_->declared.end() ? SettingValues() : it->second->values();
+}
+
+std::vector<Settings::Row> Settings::rows() const {
+  std::vector<Row> all;
+  const std::lock_guard lock(impl_->mutex);
+  for (const auto& [name, d] : impl_->declared) {
+    for (Row& row : d->rows()) all.push_back(std::move(row));
+  }
+  return all;
+}
+
+void Settings::set(const std::string& path, const std::string& value, bool force, Discovery::Done done) {
+  auto entry = impl_->check_write(path, value, force);
+  if (entry) return impl_->discovery.put(entry->first, entry->second, std::move(done));
+  impl_->discovery.post([error = entry.error(), done = std::move(done)] { done(error); });
+}
+
+}  // namespace cm::discovery
