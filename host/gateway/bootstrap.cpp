@@ -130,9 +130,12 @@ Status read_plugins(std::optional<std::vector<std::string>>& out, const std::str
   return {};
 }
 
-constexpr std::array<BootstrapOption, 17> kOptions{{
+constexpr std::array<BootstrapOption, 18> kOptions{{
     {"dev", "CELLMESH_DEV", "dev", "", "Run alone: no Consul, every plugin of the folder, login on port 8001.", false,
      [](Bootstrap& b, const std::string& v) { return read_bool(b.dev, v); }},
+    {"login_port", "CELLMESH_LOGIN_PORT", "login-port", "PORT",
+     "With --dev: port of the login frontend; 0: any free one (8001).", false,
+     [](Bootstrap& b, const std::string& v) { return read_number(b.login_port, v, 65535); }},
     {"consul.url", "CELLMESH_CONSUL", "consul", "URL", "Where Consul is, such as http://127.0.0.1:8500.", false,
      [](Bootstrap& b, const std::string& v) { return read_url(b.consul_url, v); }},
     {"consul.token", "CELLMESH_CONSUL_TOKEN", "", "TOKEN", "Consul's ACL token.", false,
@@ -145,7 +148,7 @@ constexpr std::array<BootstrapOption, 17> kOptions{{
      [](Bootstrap& b, const std::string& v) { return read_word(b.group, v); }},
     {"index", "CELLMESH_INDEX", "index", "N", "Index of this host's services: game#N@dev (0).", false,
      [](Bootstrap& b, const std::string& v) { return read_number(b.index, v, 999'999'999); }},
-    {"name", "CELLMESH_NAME", "name", "NAME", "Name of the host, its own in the mesh (index@group).", false,
+    {"name", "CELLMESH_NAME", "name", "NAME", "Name of the host, its own in the mesh (index@group; with --plugins: plugins.index@group).", false,
      [](Bootstrap& b, const std::string& v) { return read_host_name(b.name, v); }},
     {"plugin_dir", "CELLMESH_PLUGIN_DIR", "plugin-dir", "DIR",
      "Folder of the plugins (the one installed with this program).", true,
@@ -251,6 +254,19 @@ Status find_plugins(Bootstrap& bootstrap, const fs::path& program) {
                places[1].lexically_normal().string() + "; say where they are with --plugin-dir");
 }
 
+// `0@dev`, whose plugins the KV names; hosts that were given their plugins may share an index, as their services do not
+// collide: `agent.0@dev`, `game.0@dev`.
+std::string default_name(const Bootstrap& bootstrap) {
+  static constexpr std::size_t kMostPlugins = 3;
+  const std::string place = std::to_string(bootstrap.index) + "@" + bootstrap.group;
+  if (bootstrap.dev || !bootstrap.plugins || bootstrap.plugins->empty()) return place;
+  const auto& names = *bootstrap.plugins;
+  std::string name = names[0].substr(0, 20);
+  for (std::size_t i = 1; i < std::min(names.size(), kMostPlugins); ++i) name += "-" + names[i].substr(0, 20);
+  if (names.size() > kMostPlugins) name += "-and-" + std::to_string(names.size() - kMostPlugins);
+  return name + "." + place;
+}
+
 }  // namespace
 
 std::span<const BootstrapOption> bootstrap_options() { return kOptions; }
@@ -272,7 +288,7 @@ base::Result<Bootstrap> load_bootstrap(const BootstrapInput& input) {
   if (bootstrap.plugin_dir.empty()) {
     if (auto found = find_plugins(bootstrap, input.program); found.has_error()) return found.error();
   }
-  if (bootstrap.name.empty()) bootstrap.name = std::to_string(bootstrap.index) + "@" + bootstrap.group;
+  if (bootstrap.name.empty()) bootstrap.name = default_name(bootstrap);
   if (bootstrap.admin_socket.empty()) bootstrap.admin_socket = admin::default_socket_path();
   if (bootstrap.io_workers == 0) bootstrap.io_workers = std::max(1U, std::thread::hardware_concurrency() / 2);
   return bootstrap;

@@ -33,6 +33,7 @@ struct Bootstrap {
   std::string log_level = "info";
   std::string log_file;  // empty: stderr
   std::uint32_t drain_seconds = 10;
+  std::uint32_t login_port = 8001;  // with `dev`: of the login frontend; 0: any free one
 };
 
 // One value of the bootstrap, as it is called in each of its sources.
