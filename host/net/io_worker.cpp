@@ -93,6 +93,8 @@ bool IoWorker::on_this_thread() const {
   return impl_->thread_id.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
+bool IoWorker::running() const { return impl_->running; }
+
 void IoWorker::post(std::function<void()> fn) { boost::asio::post(context_, std::move(fn)); }
 
 void IoWorker::run_and_wait(const std::function<void()>& fn) {

@@ -62,6 +62,8 @@ class IoWorker {
   [[nodiscard]] unsigned index() const { return index_; }
   [[nodiscard]] boost::asio::io_context& context() { return context_; }
   [[nodiscard]] bool on_this_thread() const;
+  // Between start() and stop(). [any thread]
+  [[nodiscard]] bool running() const;
 
   // Runs fn on the worker; for what happens seldom. [any thread]
   void post(std::function<void()> fn);

@@ -1,0 +1,141 @@
+// What services ask of the sessions of one worker.
+#include "net/frame.hpp"
+#include "session/client_list.hpp"
+#include "session/session_table.hpp"
+
+namespace cm::session {
+namespace {
+
+using routing::Envelope;
+using routing::Kind;
+using routing::KindRef;
+using routing::ServiceRef;
+
+// What an envelope costs beyond its bytes.
+constexpr std::size_t kCost = 256;
+
+std::string_view text_of(std::span<const std::byte> body) {
+  return {reinterpret_cast<const char*>(body.data()), body.size()};
+}
+
+}  // namespace
+
+// Returns what it cost: bytes appended to outboxes, and kCost for each session that was touched.
+std::size_t SessionTable::handle(const Envelope& envelope) {
+  switch (envelope.kind) {
+    case Kind::broadcast:
+      return broadcast(envelope);
+    case Kind::to_clients:
+    case Kind::close_clients:
+      return handle_list(envelope);
+    case Kind::close_all: {
+      Shard* shard = find(envelope.to);
+      if (shard == nullptr) return kCost;
+      const std::size_t count = shard->sessions.size();
+      while (!shard->sessions.empty()) {
+        shard->sessions.back()->close(close_reason(envelope.status), text_of(envelope.body));
+      }
+      return kCost * (1 + count);
+    }
+    default:
+      break;
+  }
+
+  Session* session = find(envelope.to, envelope.client.session);
+  if (session == nullptr) return kCost;
+  switch (envelope.kind) {
+    case Kind::to_client:
+      session->send(envelope.msg_id, envelope.body);
+      break;
+    case Kind::close_client:
+      session->close(close_reason(envelope.status), text_of(envelope.body));
+      break;
+    case Kind::bind:
+      bind(*session, envelope);
+      break;
+    case Kind::unbind:
+      unbind(*session, envelope);
+      break;
+    case Kind::admit:
+    case Kind::release:
+      if (envelope.from != envelope.to) {
+        counters_.bad_command.add();
+      } else if (envelope.kind == Kind::admit) {
+        session->admit();
+      } else {
+        session->release();
+      }
+      break;
+    default:
+      counters_.bad_command.add();
+      break;
+  }
+  return kCost + envelope.body.size();
+}
+
+std::size_t SessionTable::handle_list(const Envelope& envelope) {
+  const auto list = ClientList::parse(envelope.body);
+  if (!list || (envelope.kind == Kind::to_clients && list->rest().size() > net::kMaxFrameBody)) {
+    counters_.bad_command.add();
+    return kCost;
+  }
+  std::size_t cost = kCost;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const std::uint64_t number = (*list)[i];
+    if (SessionNumber::worker(number) != worker_.index()) continue;
+    Session* session = find(envelope.to, number);
+    if (session == nullptr) continue;
+    if (envelope.kind == Kind::to_clients) {
+      session->send(envelope.msg_id, list->rest());
+      cost += kCost + list->rest().size();
+    } else {
+      session->close(close_reason(envelope.status), text_of(list->rest()));
+      cost += kCost;
+    }
+  }
+  return cost;
+}
+
+std::size_t SessionTable::broadcast(const Envelope& envelope) {
+  const Shard* shard = find(envelope.to);
+  if (shard == nullptr) return kCost;
+  const std::size_t cost = kCost + shard->admitted * (kCost + envelope.body.size());
+  // Backwards: who is closed for not reading makes room for one from behind, which has got it.
+  for (std::size_t i = shard->admitted; i-- > 0;) shard->sessions[i]->send(envelope.msg_id, envelope.body);
+  return cost;
+}
+
+// A backend may bind clients to itself, their agent to any service that is up.
+void SessionTable::bind(Session& session, const Envelope& envelope) {
+  const std::string_view id = text_of(envelope.body);
+  ServiceRef service = ServiceRef::none;
+  if (names().service_id(envelope.from) == id) {
+    service = envelope.from;
+  } else if (envelope.from == envelope.to) {
+    service = names().service(id);
+  }
+  const auto services = registry_.snapshot();
+  const auto* entry = services->find(service);
+  if (entry == nullptr || service == envelope.to) {
+    counters_.bad_command.add();
+    return;
+  }
+  session.bind(entry->kind, service);
+}
+
+// A backend may end a binding to itself, their agent any.
+void SessionTable::unbind(Session& session, const Envelope& envelope) {
+  const std::string_view kind = text_of(envelope.body);
+  KindRef found = KindRef::none;
+  session.peers().for_each([&](const Peers::Peer& peer) {
+    if (!peer.bound || names().kind_name(peer.kind) != kind) return;
+    if (envelope.from == envelope.to || envelope.from == peer.service) found = peer.kind;
+  });
+  if (found == KindRef::none) {
+    counters_.bad_command.add();
+  } else {
+    session.unbind(found);
+  }
+}
+
+}  // namespace cm::session
