@@ -15,8 +15,8 @@ namespace cellmesh {
 // How a frontend, the listener for clients, behaves. Since 1.0.
 struct FrontendOptions {
   bool routes = false;             // messages to other services are carried to them; admitted clients get broadcasts
-  std::string address;             // to listen on; empty: 0.0.0.0
-  std::string public_host;         // what clients are told to connect to; empty: a name that reaches this machine
+  std::string address = {};        // to listen on; empty: 0.0.0.0
+  std::string public_host = {};    // what clients are told to connect to; empty: a name that reaches this machine
   std::uint16_t port = 0;          // 0: any free one
   std::uint32_t max_clients = 0;   // 0: 100,000
   std::uint32_t max_body = 0;      // bytes of a client's message body; 0: CM_MAX_CLIENT_BODY
