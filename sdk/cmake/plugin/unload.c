@@ -7,12 +7,13 @@
  * list of exit functions grows by an entry a reload. These hidden definitions take the registrations instead:
  *
  *   thread_local objects are destroyed when their thread ends, or at unload if it has not ended by then;
- *   static objects are destroyed at unload, after those, in reverse order of construction.
+ *   static objects are destroyed, and functions given to atexit() called, at unload, after those, last made first.
  *
  * At unload no thread may be inside the plugin, nor be ending if it has been: the host joins a thread or keeps it until
  * dlclose() has returned. Destructors of other threads' objects then run on the thread that unloads. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef void (*destructor_fn)(void *object);
 
@@ -37,6 +38,7 @@ static enum { KEY_NONE, KEY_MADE, KEY_REFUSED } key_state;
 
 __attribute__((visibility("hidden"))) int __cxa_atexit(destructor_fn run, void *object, void *library);
 __attribute__((visibility("hidden"))) int __cxa_thread_atexit(destructor_fn run, void *object, void *library);
+__attribute__((visibility("hidden"))) int atexit(void (*run)(void));
 
 static int push(struct entry **list, destructor_fn run, void *object) {
   struct entry *entry = malloc(sizeof *entry);
@@ -110,6 +112,19 @@ int __cxa_atexit(destructor_fn run, void *object, void *library) {
   result = push(&statics, run, object);
   pthread_mutex_unlock(&mutex);
   return result;
+}
+
+static void run_plain(void *object) {
+  void (*run)(void);
+  memcpy(&run, &object, sizeof run);
+  run();
+}
+
+/* Most C libraries have it call __cxa_atexit() from within the plugin, but a sanitizer puts its own in the way. */
+int atexit(void (*run)(void)) {
+  void *object;
+  memcpy(&object, &run, sizeof object);
+  return __cxa_atexit(run_plain, object, NULL);
 }
 
 static struct entry *pop_static(void) {
