@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "plugin/manifest.hpp"
+
+namespace cm::plugin {
+
+// Whether a plugin can stand beside another that is loaded: names, kinds, message ids, routes.
+base::Status check_pair(const Manifest& manifest, const Manifest& other, const std::string& label);
+
+// Whether its message ids leave those alone that the host itself speaks to clients and to the hub.
+base::Status check_host_messages(const Manifest& manifest, const std::string& label);
+
+}  // namespace cm::plugin

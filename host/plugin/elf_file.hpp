@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace cm::plugin {
+
+// A shared library as a file: its sections are read, its code is not run. Everything that the file says of itself is
+// checked against its size, so a truncated or hostile one is refused with a sentence.
+class ElfFile {
+ public:
+  static base::Result<ElfFile> open(const std::filesystem::path& path);
+  ElfFile(ElfFile&& other) noexcept;
+  ElfFile& operator=(ElfFile&&) = delete;
+  ~ElfFile();
+
+  // The bytes of a section; nullopt when there is none of that name.
+  [[nodiscard]] base::Result<std::optional<std::string>> section(std::string_view name, std::size_t max_bytes) const;
+  // Names of the libraries that it needs, in order.
+  [[nodiscard]] base::Result<std::vector<std::string>> needed() const;
+  // In hex; empty when it has none.
+  [[nodiscard]] std::string build_id() const;
+
+ private:
+  struct Section {
+    std::string name;
+    std::uint32_t type = 0;
+    std::uint32_t link = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+  };
+
+  ElfFile(int fd, std::string label, std::uint64_t size) : fd_(fd), label_(std::move(label)), size_(size) {}
+  base::Status read_headers();
+  base::Status check_segments(std::uint64_t offset, std::uint16_t count) const;
+  base::Status read_sections(std::uint64_t offset, std::uint64_t count, std::uint32_t names);
+  [[nodiscard]] bool inside(std::uint64_t offset, std::uint64_t size) const {
+    return offset <= size_ && size <= size_ - offset;
+  }
+  [[nodiscard]] bool read(std::uint64_t offset, void* out, std::size_t size) const;
+  [[nodiscard]] base::Result<std::string> bytes_of(const Section& section, std::size_t max_bytes) const;
+  [[nodiscard]] base::Error cut_short(std::string_view what) const;
+
+  int fd_;
+  std::string label_;
+  std::uint64_t size_;
+  std::vector<Section> sections_;
+};
+
+}  // namespace cm::plugin

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "cellmesh/abi/host.h"
+#include "cellmesh/abi/log.h"
+#include "cellmesh/abi/metrics.h"
+#include "plugin/service.hpp"
+
+namespace cm::plugin {
+
+// The two functions of cm_host itself.
+const void* host_extension(const cm_host* host, const char* id);
+void host_report_fault(const cm_host* host, const char* what);
+
+// The host's side of each extension: one file each (ext_log.cpp ...), stateless; all state is the calling service's.
+extern const cm_host_log kHostLog;
+extern const cm_host_message kHostMessage;
+extern const cm_host_timer kHostTimer;
+extern const cm_host_settings kHostSettings;
+extern const cm_host_metrics kHostMetrics;
+extern const cm_host_directory kHostDirectory;
+extern const cm_host_clients kHostClients;
+extern const cm_host_gateway kHostGateway;
+extern const cm_host_channel kHostChannel;
+extern const cm_host_offload kHostOffload;
+
+// Runs fn(service) for a call that must come on the service's thread. Whatever the plugin does wrong comes back to it
+// as a status.
+template <class Fn>
+cm_status on_service_thread(const cm_host* host, Fn&& fn) {
+  Service* service = Service::of(host);
+  if (service == nullptr) return CM_INVALID;
+  if (!service->on_this_thread()) return CM_WRONG_THREAD;
+  if (service->given_up() || service->phase() == Service::Phase::destroying) return CM_STOPPING;
+  try {
+    return std::forward<Fn>(fn)(*service);
+  } catch (const std::exception& e) {
+    service->report_fault(e.what());
+  } catch (...) {
+    service->report_fault("an exception of an unknown type left a function that was given to the host");
+  }
+  return CM_FAULT;
+}
+
+// The same for what sends: not before start.
+template <class Fn>
+cm_status on_sender(const cm_host* host, Fn&& fn) {
+  return on_service_thread(host, [&](Service& service) -> cm_status {
+    if (service.phase() == Service::Phase::creating) return service.invalid("nothing can be sent before start");
+    return fn(service);
+  });
+}
+
+[[nodiscard]] inline bool bad_bytes(const void* data, std::size_t size) { return data == nullptr && size != 0; }
+
+[[nodiscard]] inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
+  return data == nullptr ? std::string_view{} : std::string_view(reinterpret_cast<const char*>(data), size);
+}
+[[nodiscard]] inline std::span<const std::byte> body_of(const std::uint8_t* data, std::size_t size) {
+  return std::as_bytes(std::span(data, data == nullptr ? 0 : size));
+}
+
+// A handler's name and its cookie; empty when they are good, else why not.
+[[nodiscard]] std::string_view bad_handler(const char* handler, const std::uint8_t* cookie, std::size_t cookie_size);
+
+}  // namespace cm::plugin

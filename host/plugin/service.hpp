@@ -1,0 +1,226 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <spdlog/common.h>
+
+#include "base/result.hpp"
+#include "cellmesh/abi/channel.h"
+#include "cellmesh/abi/clients.h"
+#include "cellmesh/abi/directory.h"
+#include "cellmesh/abi/gateway.h"
+#include "cellmesh/abi/message.h"
+#include "cellmesh/abi/offload.h"
+#include "cellmesh/abi/plugin.h"
+#include "cellmesh/abi/settings.h"
+#include "cellmesh/abi/timer.h"
+#include "plugin/deadline_map.hpp"
+#include "plugin/hub_client.hpp"
+#include "plugin/log_limiter.hpp"
+#include "plugin/mailbox.hpp"
+#include "plugin/manifest.hpp"
+#include "plugin/metrics.hpp"
+#include "plugin/status_reports.hpp"
+#include "plugin/surroundings.hpp"
+
+namespace cm::plugin {
+
+// What a service counts. Written on its thread, read anywhere.
+struct Counters {
+  std::atomic<std::uint64_t> handled{0};       // messages given to on_message
+  std::atomic<std::uint64_t> faults{0};        // hooks that failed inside
+  std::atomic<std::uint64_t> bad_messages{0};  // bodies that did not parse
+  std::atomic<std::uint64_t> refused{0};       // messages without a handler, or refused
+  std::atomic<std::uint64_t> strays{0};        // late replies and other things that nobody waits for
+};
+
+// One running service: its thread, its mailbox, and the host's side of every ABI extension. All hooks of the plugin run
+// on its thread. Owned by the plugin manager and by its own thread, which may outlive the manager's patience with it.
+class Service final : public std::enable_shared_from_this<Service> {
+ public:
+  // `settings`: the first values, serialized; nullopt when the kind declares none.
+  Service(const Surroundings& surroundings, std::shared_ptr<const Manifest> manifest, const cm_service_kind& kind,
+          std::optional<std::string> settings);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // Loader thread.
+  // Makes the thread, creates and starts the service there. While it starts it stands in the registry as draining, so
+  // that answers find it and nobody picks it. On failure nothing of it is left.
+  base::Status start(std::stop_token interrupt);
+  // Clients and picks from now on.
+  void go_public();
+  // Lets it finish what it has, stops and destroys it. False when it hangs: then its code must stay loaded.
+  bool stop();
+
+  // Any thread.
+  [[nodiscard]] routing::ServiceRef ref() const { return ref_; }
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const std::string& kind() const { return kind_name_; }
+  [[nodiscard]] const Manifest& manifest() const { return *manifest_; }
+  [[nodiscard]] const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] Metrics& metrics() { return metrics_; }
+  [[nodiscard]] std::string last_fault() const;
+  [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
+  // A line of the plugin's, or about it, with its id, plugin and version.
+  void log(spdlog::level::level_enum level, std::string_view text) const;
+
+  // For the host extensions. [service thread]
+  static Service* of(const cm_host* host);
+  [[nodiscard]] bool on_this_thread() const { return std::this_thread::get_id() == thread_id_.load(); }
+  [[nodiscard]] bool given_up() const { return given_up_.load(std::memory_order_relaxed); }
+  enum class Phase : std::uint8_t { creating, starting, running, stopping, destroying };
+  [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] bool draining() const { return draining_; }
+  [[nodiscard]] routing::Registry::View& view() { return view_; }
+  [[nodiscard]] routing::Registry& registry() const { return surroundings_.registry; }
+  [[nodiscard]] routing::Names& names() const { return surroundings_.registry.names(); }
+  [[nodiscard]] const std::optional<std::string>& settings() const { return settings_; }
+  [[nodiscard]] HubClient& hub() { return hub_; }
+  [[nodiscard]] StatusReports& reports() { return reports_; }
+  // An envelope from this service.
+  [[nodiscard]] routing::Envelope envelope(routing::Kind kind, routing::ServiceRef to) const;
+  cm_status send(const routing::Envelope& envelope);
+  // Writes a limited line and returns CM_INVALID.
+  cm_status invalid(std::string_view why);
+  void report_fault(std::string_view what);
+  [[nodiscard]] bool has_frontend() const;
+  base::Status open_frontend(const routing::FrontendOptions& options, std::uint16_t& port);
+
+  struct Call {
+    routing::ServiceRef to = routing::ServiceRef::none;
+    std::string handler;
+    std::string cookie;
+  };
+  struct Timer {
+    std::int64_t due = 0;
+    std::int64_t period = 0;
+    std::string handler;
+    std::string cookie;
+  };
+  static constexpr std::size_t kMaxCalls = 1'000'000;
+  static constexpr std::size_t kMaxTimers = 100'000;
+  static constexpr std::size_t kMaxJobs = 1'000;  // of one service, until their results were handled
+  [[nodiscard]] DeadlineMap<Call>& calls() { return calls_; }
+  [[nodiscard]] DeadlineMap<Timer>& timers() { return timers_; }
+  cm_status run_job(Job job);
+
+ private:
+  // What a hook is handling, for the log.
+  struct Handling {
+    std::string_view hook{};
+    std::string_view handler{};
+    std::uint16_t msg_id = 0;
+    routing::ServiceRef from = routing::ServiceRef::none;
+    routing::ClientId client{};
+  };
+  template <class Hook>
+  cm_status fenced(const Handling& handling, Hook&& hook);
+  void count_fault(const Handling& handling, std::string_view what);
+  [[nodiscard]] std::string describe(const Handling& handling) const;
+
+  // service.cpp: the thread's life.
+  void run();
+  base::Status begin();
+  base::Status enter_mesh();
+  base::Status create();
+  void destroy();
+  void loop();
+  void end();
+  void withdraw();
+  enum class State : std::uint8_t { idle, starting, up, failed, ended };
+  void set_state(State state, std::string failure = {});
+  base::Error not_started(std::string_view hook, cm_status status) const;
+  void give_up(std::string_view why);
+  bool finish_jobs();
+  void close_frontend();
+  void handle_batch(int most);
+  void handle_aside(Mailbox::Aside aside);
+  void run_due(std::int64_t now);
+  void drop_batch();
+  [[nodiscard]] std::int64_t next_deadline() const;
+
+  // service_dispatch.cpp: envelopes to hooks.
+  void dispatch(const routing::Envelope& envelope);
+  void on_message(const routing::Envelope& envelope);
+  void answer_failure(const routing::Envelope& envelope, cm_status status);
+  void notify_client(routing::ClientId client, std::uint16_t msg_id, cm_status status);
+  void on_reply(const routing::Envelope& envelope);
+  void finish_call(const Call& call, cm_status status, const routing::Envelope* reply);
+  void on_service(routing::ServiceRef ref, bool up);
+  void on_hub_message(const routing::Envelope& envelope);
+  void on_timer(std::uint64_t number);
+  void on_settings(std::string bytes);
+  void on_job(const JobResult& result);
+  template <class Extension>
+  [[nodiscard]] const Extension* plugin_extension(const char* id);
+
+  // Constant after construction.
+  const Surroundings& surroundings_;
+  const std::shared_ptr<const Manifest> manifest_;
+  const cm_service_kind& kind_;
+  const std::string kind_name_;
+  const std::string id_;
+  const routing::ServiceRef ref_;
+  const std::shared_ptr<Mailbox> mailbox_;
+  const std::shared_ptr<JobGate> gate_ = std::make_shared<JobGate>();
+  cm_host host_{};
+
+  // Service thread only.
+  void* self_ = nullptr;
+  Phase phase_ = Phase::creating;
+  bool draining_ = false;
+  std::int64_t drain_until_ = kNever;
+  routing::Registry::View view_;
+  routing::EnvelopeQueue::Batch batch_;
+  std::optional<std::string> settings_;
+  DeadlineMap<Call> calls_;
+  DeadlineMap<Timer> timers_{1};
+  std::vector<std::uint64_t> due_;
+  std::set<routing::ServiceRef> known_up_;
+  HubClient hub_;
+  StatusReports reports_;
+  std::size_t jobs_out_ = 0;
+  bool fault_reported_ = false;
+  std::string fault_text_;
+  LogLimiter fault_lines_{10};
+  LogLimiter invalid_lines_{5};
+  const cm_plugin_message* message_ext_ = nullptr;
+  const cm_plugin_timer* timer_ext_ = nullptr;
+  const cm_plugin_settings* settings_ext_ = nullptr;
+  const cm_plugin_clients* clients_ext_ = nullptr;
+  const cm_plugin_gateway* gateway_ext_ = nullptr;
+  const cm_plugin_directory* directory_ext_ = nullptr;
+  const cm_plugin_channel* channel_ext_ = nullptr;
+  const cm_plugin_offload* offload_ext_ = nullptr;
+
+  // Any thread.
+  Counters counters_;
+  Metrics metrics_;
+  std::atomic<std::thread::id> thread_id_{};
+  std::atomic<bool> registered_{false};
+  std::atomic<bool> given_up_{false};
+
+  std::thread thread_;  // loader thread only
+  mutable std::mutex mutex_;  // guards all below
+  std::condition_variable_any changed_;
+  State state_ = State::idle;
+  std::string failure_;
+  std::string last_fault_;
+  bool public_ = false;
+  bool has_frontend_ = false;
+};
+
+}  // namespace cm::plugin

@@ -1,0 +1,101 @@
+// What went wrong in a service, counted and written down; and what its extensions do that needs more than one member.
+#include "base/log.hpp"
+#include "plugin/service.hpp"
+#include "plugin/text.hpp"
+
+namespace cm::plugin {
+namespace {
+
+constexpr std::size_t kMaxFaultText = 1000;
+
+std::string and_swallowed(LogLimiter& lines) {
+  const auto n = lines.take_swallowed();
+  return n == 0 ? std::string() : " (and " + std::to_string(n) + " more that were not logged)";
+}
+
+}  // namespace
+
+void Service::report_fault(std::string_view what) {
+  if (fault_reported_) return;  // the first says most
+  fault_reported_ = true;
+  fault_text_ = one_line(what, kMaxFaultText);
+}
+
+void Service::count_fault(const Handling& handling, std::string_view what) {
+  ++counters_.faults;
+  const std::string where = describe(handling);
+  {
+    const std::lock_guard lock(mutex_);
+    last_fault_ = std::string(what) + " (" + where + ")";
+  }
+  if (!fault_lines_.allow()) return;
+  log(spdlog::level::err, "fault in " + where + ": " + std::string(what) + and_swallowed(fault_lines_));
+}
+
+std::string Service::describe(const Handling& handling) const {
+  std::string text(handling.hook);
+  if (!handling.handler.empty()) text += " handler " + base::log_value(handling.handler);
+  if (handling.msg_id != 0) {
+    const auto* message = manifest_->message(handling.msg_id);
+    text += " of " + (message != nullptr ? message->name : std::string("message")) + " (id " +
+            std::to_string(handling.msg_id) + ")";
+  }
+  if (handling.from != routing::ServiceRef::none && handling.client.session == 0) {
+    text += " from " + std::string(names().service_id(handling.from));
+  }
+  if (handling.client.session != 0) {
+    text += " from client " + std::string(names().service_id(handling.client.agent)) + "/" +
+            std::to_string(handling.client.session);
+  }
+  return text;
+}
+
+cm_status Service::invalid(std::string_view why) {
+  if (invalid_lines_.allow()) {
+    log(spdlog::level::warn, "refused a bad call of it: " + std::string(why) + and_swallowed(invalid_lines_));
+  }
+  return CM_INVALID;
+}
+
+bool Service::has_frontend() const {
+  const std::lock_guard lock(mutex_);
+  return has_frontend_;
+}
+
+base::Status Service::open_frontend(const routing::FrontendOptions& options, std::uint16_t& port) {
+  auto* frontends = surroundings_.frontends;
+  if (frontends == nullptr) return base::error("this host has no frontends");
+  const auto opened = frontends->open(ref_, options);
+  if (!opened) return opened.error();
+  bool accept = false;
+  bool keep = false;
+  {
+    const std::lock_guard lock(mutex_);
+    keep = !given_up();
+    has_frontend_ = keep;
+    accept = public_;
+  }
+  if (!keep) {
+    frontends->close(ref_);
+    return base::error("the service was given up");
+  }
+  registry().update(ref_, [&](routing::ServiceEntry& entry) {
+    entry.clients = frontends->clients(ref_);
+    entry.public_address = opened->public_address;
+    entry.gateway = options.routes;
+  });
+  if (accept) frontends->accept(ref_);
+  port = opened->port;
+  return {};
+}
+
+cm_status Service::run_job(Job job) {
+  if (jobs_out_ >= kMaxJobs) return CM_BACKPRESSURE;
+  job.result_to = mailbox_;
+  job.gate = gate_;
+  if (!surroundings_.pool->submit(std::move(job))) return CM_BACKPRESSURE;
+  ++jobs_out_;
+  return CM_OK;
+}
+
+}  // namespace cm::plugin

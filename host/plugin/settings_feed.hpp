@@ -1,0 +1,52 @@
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "discovery/settings.hpp"
+#include "plugin/mailbox.hpp"
+#include "plugin/manifest.hpp"
+
+namespace cm::plugin {
+
+// Brings the values of one service's settings from the KV to its mailbox. Settings marked `restart` keep the value that
+// they had at the start. Owned by the plugin manager; ends when it dies.
+class SettingsFeed {
+ public:
+  SettingsFeed(discovery::Settings& settings, const Manifest::Settings& declared, std::string instance,
+               discovery::SettingValues overrides);
+  SettingsFeed(const SettingsFeed&) = delete;
+  SettingsFeed& operator=(const SettingsFeed&) = delete;
+  ~SettingsFeed();
+
+  // The first values, serialized; waits for them. Nullopt when they did not come in time.
+  std::optional<std::string> first(std::chrono::milliseconds patience, std::stop_token interrupt);
+  // Later changes go there, also one that came meanwhile.
+  void connect(std::shared_ptr<Mailbox> mailbox);
+
+ private:
+  // Shared with the callback, which may run while the feed dies.
+  struct State {
+    std::vector<discovery::SettingField> fields;  // constant
+    std::mutex mutex;                             // guards all below
+    std::condition_variable_any first_came;
+    std::optional<discovery::SettingValues> at_start;
+    bool known = false;
+    std::string bytes;
+    bool changed = false;  // since first()
+    std::shared_ptr<Mailbox> mailbox;
+
+    void on_change(const discovery::Settings::Change& change);
+  };
+
+  discovery::Settings& settings_;
+  const std::string kind_;
+  const std::string instance_;
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+}  // namespace cm::plugin
