@@ -1,0 +1,69 @@
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "mesh/clients_seen.hpp"
+#include "mesh/envelope_store.hpp"
+#include "mesh/wire.hpp"
+#include "routing/registry.hpp"
+
+namespace cm::mesh {
+
+// Hands what a peer sent to the services of this host. What a full one does not take waits here, in order, and the peer
+// is told to send no more for it. Remembers which of the peer's clients spoke to whom. Owned by a link, on its io
+// worker.
+class Arrivals {
+ public:
+  class Hooks {
+   public:
+    // A service takes no more, or takes again.
+    virtual void on_flow(routing::ServiceRef service, Side side, bool open) = 0;
+    // To be sent to the peer.
+    virtual void on_answer(const routing::Envelope& envelope) = 0;
+
+   protected:
+    ~Hooks() = default;
+  };
+
+  Arrivals(const routing::Registry& registry, Hooks& hooks) : view_(registry), hooks_(hooks) {}
+
+  // `from_agent`: the client is of an agent of the peer's.
+  void take(const routing::Envelope& envelope, bool from_agent);
+  // Offers what waits once more.
+  void retry();
+
+  // Their clients are gone with them: tells the services that knew them, once. `none`: all agents of the peer.
+  void agent_gone(routing::ServiceRef agent);
+  // A service of this host is no more.
+  void service_gone(routing::ServiceRef service);
+  // Says again which services take no more, on a new stream.
+  void repeat_flow();
+
+  [[nodiscard]] const routing::Registry::Snapshot& snapshot() { return view_.get(); }
+  [[nodiscard]] std::size_t parked_bytes() const { return parked_bytes_; }
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+  [[nodiscard]] const ClientsSeen& seen() const { return seen_; }
+
+ private:
+  struct Target {
+    routing::ServiceRef service = routing::ServiceRef::none;
+    Side side = Side::mailbox;
+    friend auto operator<=>(const Target&, const Target&) = default;
+  };
+  routing::Delivery hand_over(const routing::Envelope& envelope);
+  void place(const routing::Envelope& envelope);
+  void on_gone(const routing::Envelope& envelope);
+
+  routing::Registry::View view_;
+  Hooks& hooks_;
+  std::map<Target, EnvelopeStore> parked_;
+  std::size_t parked_bytes_ = 0;
+  std::uint64_t dropped_ = 0;
+  ClientsSeen seen_;
+};
+
+}  // namespace cm::mesh

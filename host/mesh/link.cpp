@@ -1,0 +1,394 @@
+#include "mesh/link.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <random>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include "base/log.hpp"
+
+namespace cm::mesh {
+
+using base::log_value;
+using base::Room;
+using routing::Delivery;
+using routing::Envelope;
+using routing::ServiceRef;
+
+namespace {
+
+constexpr int kTicksPerLoad = 2;
+constexpr int kTicksPerInfo = 5;
+
+std::chrono::milliseconds jittered(std::chrono::milliseconds wait) {
+  thread_local std::minstd_rand source{std::random_device{}()};
+  return std::chrono::milliseconds(std::uniform_int_distribution<std::int64_t>(wait.count() / 2, wait.count())(source));
+}
+
+// What is left to say to a process that took the place of another: not to its clients, nor answers to its calls.
+bool outlives_restart(routing::Kind kind) {
+  using routing::Kind;
+  return kind == Kind::message || kind == Kind::client_message || kind == Kind::call || kind == Kind::client_closed;
+}
+
+}  // namespace
+
+Link::Link(std::shared_ptr<LinkTable> table, net::IoWorker& worker, std::string host)
+    : table_(std::move(table)),
+      config_(table_->config()),
+      worker_(worker),
+      registry_(table_->registry()),
+      host_(std::move(host)),
+      queue_({config_.outbox_soft, config_.outbox_hard}),
+      sender_(registry_.names()),
+      refs_(registry_.names()),
+      remote_(registry_, host_),
+      local_(registry_, sender_),
+      arrivals_(registry_, *this) {
+  publish_info();
+}
+
+Delivery Link::take(RemoteService& service, const Envelope& envelope) {
+  const std::size_t limit = must_arrive(envelope.kind) ? config_.outbox_hard : config_.outbox_soft;
+  if (load_.load(std::memory_order_relaxed) + queue_.size_bytes() > limit) {
+    // Said before the second look: either that sees the room, or who makes the room sees this.
+    refused_.store(true);
+    if (load_.load() + queue_.size_bytes() > limit) return Delivery::full;
+  }
+  if (worker_.on_this_thread()) {
+    append(service, envelope);
+    return Delivery::sent;
+  }
+  const auto put = queue_.put(envelope);
+  if (put.was_empty) worker_.wake(shared_from_this());
+  return put.delivery;
+}
+
+void Link::want(std::vector<Candidate> candidates) {
+  worker_.post([self = shared_from_this(), candidates = std::move(candidates)]() mutable {
+    self->set_candidates(std::move(candidates));
+  });
+}
+
+void Link::accept(net::Fd socket, pb::Hello hello) {
+  auto shared = std::make_shared<net::Fd>(std::move(socket));
+  worker_.post([self = shared_from_this(), shared, hello = std::move(hello)] {
+    self->on_hello(std::make_shared<Opening>(self->worker_.context(), std::move(*shared)), hello);
+  });
+}
+
+void Link::on_local_change() {
+  local_changed_.store(true);
+  worker_.wake(shared_from_this());
+}
+
+void Link::on_room() {
+  if (!parked_.load()) return;
+  local_room_.store(true);
+  worker_.wake(shared_from_this());
+}
+
+void Link::give_way(ServiceRef service) {
+  worker_.post([self = shared_from_this(), service] {
+    if (self->conn_) return;
+    self->withdraw(service);
+  });
+}
+
+void Link::stop(std::function<void()> done) {
+  worker_.post([self = shared_from_this(), done = std::move(done)] {
+    self->drain_queue();
+    self->stopping_ = true;
+    self->stopped_ = done;
+    self->abandon_attempt();
+    if (self->conn_) {
+      self->say_goodbye(pb::Refusal::STOPPING, "host " + self->config_.name + " is going down");
+    } else {
+      self->finish_stop();
+    }
+  });
+}
+
+void Link::finish_stop() {
+  close_connection();
+  give_up("this host is going down");
+  if (challenge_) std::exchange(challenge_, std::nullopt)->opening->abandon();
+  publish_info();
+  if (const auto done = std::exchange(stopped_, nullptr)) done();
+}
+
+void Link::abort() {
+  stopping_ = true;
+  stopped_ = nullptr;
+  abandon_attempt();
+  finish_stop();
+  queue_.close();
+}
+
+void Link::set_candidates(std::vector<Candidate> candidates) {
+  if (stopping_) return;
+  const bool news = std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& c) {
+    return std::find(candidates_.begin(), candidates_.end(), c) == candidates_.end();
+  });
+  candidates_ = std::move(candidates);
+  if (!news) return;
+  backoff_ = {};
+  dial_at_ms_ = worker_.now_ms();
+  dial_if_due();
+}
+
+void Link::dial_if_due() {
+  if (conn_ || attempt_ || stopping_ || candidates_.empty() || worker_.now_ms() < dial_at_ms_) return;
+  const Candidate candidate = candidates_[next_candidate_++ % candidates_.size()];
+  attempt_ = std::make_shared<Opening>(worker_.context());
+  attempt_->limit(config_.handshake_limit);
+  dialing_ = true;
+  hello_sent_ = false;
+  auto task = dial(shared_from_this(), attempt_, candidate);
+  boost::asio::co_spawn(worker_.context().get_executor(), std::move(task), [](const std::exception_ptr& e) {
+    if (e) std::rethrow_exception(e);
+  });
+}
+
+void Link::dial_failed(const std::string& why, std::chrono::milliseconds wait) {
+  if (attempt_) attempt_->abandon();
+  attempt_.reset();
+  last_error_ = why;
+  // The same again and again is said once.
+  const auto level = std::exchange(last_logged_, why) == why ? spdlog::level::debug : spdlog::level::warn;
+  base::log(Room::mesh).log(level, "cannot link peer={} reason={}", log_value(host_), log_value(why));
+  if (wait.count() == 0) {
+    backoff_ = std::clamp(2 * backoff_, config_.backoff_min, config_.backoff_max);
+    wait = connects_ > 0 && stream_ == 0 ? config_.backoff_refused : backoff_;
+  }
+  dial_at_ms_ = worker_.now_ms() + jittered(wait).count();
+}
+
+void Link::establish(const std::shared_ptr<Opening>& opening, std::optional<std::uint64_t> resume_at, bool dialed) {
+  attempt_.reset();
+  (void)sender_.stream().resume_at(resume_at.value_or(0));  // looked at when it was agreed
+  reader_.reset();
+  address_ = opening->peer();
+  conn_ = std::make_shared<Connection>(static_cast<Connection::Owner&>(*this), opening->take_socket());
+  confirmed_ = true;
+  dialed_ = dialed;
+  heard_ms_ = pinged_ms_ = worker_.now_ms();
+  if (!remote_.any_lost()) broken_ms_ = 0;
+  backoff_ = {};
+  last_error_.clear();
+  last_logged_.clear();
+  acked_ = received_;  // the handshake said so
+  ack_due_ = false;
+  ++connects_;
+  up_ = true;
+  base::log(Room::mesh)
+      .info("link up peer={} address={} direction={} resumed={}", log_value(host_), address_, dialed ? "out" : "in",
+            resume_at.has_value());
+  sync_local();
+  update_load();
+  publish_info();
+  conn_->start();
+  dirty();
+}
+
+void Link::close_connection() {
+  if (!conn_) return;
+  conn_->close();
+  past_bytes_in_ += conn_->bytes_in();
+  past_bytes_out_ += conn_->bytes_out();
+  conn_.reset();
+  up_ = false;
+  reader_.reset();
+  pong_.reset();
+  if (stream_ != 0) broken_ms_ = worker_.now_ms();
+}
+
+void Link::close_for_good(const std::string& why) {
+  close_connection();
+  last_error_ = why;
+  if (stopping_) {
+    finish_stop();
+    return;
+  }
+  give_up(why);
+  dial_at_ms_ = worker_.now_ms() + jittered(config_.backoff_refused).count();
+  if (auto challenge = std::exchange(challenge_, std::nullopt)) {
+    admit(std::move(challenge->opening), challenge->hello);
+  }
+  publish_info();
+}
+
+void Link::drop_connection(const std::string& why) {
+  close_connection();
+  last_error_ = why;
+  if (stopping_) {
+    finish_stop();
+    return;
+  }
+  base::log(Room::mesh).info("link broken peer={} reason={}", log_value(host_), log_value(why));
+  if (auto challenge = std::exchange(challenge_, std::nullopt)) {
+    admit(std::move(challenge->opening), challenge->hello);
+  }
+  dial_at_ms_ = worker_.now_ms();
+  dial_if_due();
+  publish_info();
+}
+
+void Link::give_up(const std::string& why) {
+  std::uint64_t lost = 0;
+  sender_.for_each_envelope([&](const Envelope&, bool) { ++lost; });
+  remote_.for_each([&](RemoteService& service) { lost += service.held.count(); });
+  lost_ += lost;
+  if (stream_ != 0 && connects_ > 0 && !stopping_) {
+    base::log(Room::mesh)
+        .warn("peer given up peer={} reason={} messages_lost={}", log_value(host_), log_value(why), lost);
+  }
+  arrivals_.agent_gone(ServiceRef::none);
+  remote_.withdraw_all();
+  held_bytes_ = 0;
+  sender_.reset();
+  refs_.reset();
+  local_.reset();
+  stream_ = peer_stream_ = received_ = 0;
+  confirmed_ = false;
+  broken_ms_ = 0;
+  update_load();
+}
+
+void Link::withdraw(ServiceRef ref) {
+  RemoteService* service = remote_.find(ref);
+  if (service == nullptr) return;
+  held_bytes_ -= service->held.bytes();
+  lost_ += service->held.count();
+  arrivals_.agent_gone(ref);
+  remote_.withdraw(ref);
+  update_load();
+}
+
+void Link::restarted() {
+  std::uint64_t lost = 0;
+  sender_.for_each_envelope([&](const Envelope& envelope, bool sent) {
+    RemoteService* service = remote_.find(envelope.to);
+    if (sent || service == nullptr || !outlives_restart(envelope.kind)) {
+      ++lost;
+    } else {
+      service->held.push(envelope);
+    }
+  });
+  lost_ += lost;
+  base::log(Room::mesh).warn("peer restarted peer={} messages_lost={}", log_value(host_), lost);
+  arrivals_.agent_gone(ServiceRef::none);
+  remote_.lose_all();
+  if (broken_ms_ == 0) broken_ms_ = worker_.now_ms();
+}
+
+void Link::expire_lost() {
+  std::uint64_t dropped = 0;
+  remote_.for_each([&](RemoteService& service) {
+    if (!service.lost) return;
+    dropped += service.held.count();
+    held_bytes_ -= service.held.bytes();
+    base::log(Room::mesh)
+        .warn("service did not come back service={} peer={} messages_lost={}",
+              registry_.names().service_id(service.ref()), log_value(host_), service.held.count());
+  });
+  lost_ += dropped;
+  remote_.withdraw_lost();
+  broken_ms_ = 0;
+  update_load();
+}
+
+void Link::tick() {
+  const std::int64_t now = worker_.now_ms();
+  retry_parked();
+  if (challenge_ && now - challenge_->since_ms >= config_.duplicate_check.count()) {
+    // A peer that does not read, but lives, has pinged.
+    settle_challenge(heard_ms_ - challenge_->since_ms > config_.duplicate_check.count() / 3);
+  }
+  // A handshake that began in time may end.
+  const bool agreeing = attempt_ && (!dialing_ || hello_sent_);
+  if (broken_ms_ != 0 && !agreeing && now - broken_ms_ >= config_.grace.count()) {
+    if (conn_) {
+      expire_lost();
+    } else {
+      give_up("not linked again within the grace time: " + last_error_);
+    }
+  }
+  if (conn_) keep_alive(now);
+  dial_if_due();
+  ++ticks_;
+  if (conn_ && ticks_ % kTicksPerLoad == 0) local_.send_loads(now);
+  if (conn_ && sender_.stream().unsent() > 0) dirty();
+  if (ticks_ % kTicksPerInfo == 0) publish_info();
+  if (forget_if_idle()) worker_.retire(shared_from_this());
+}
+
+void Link::keep_alive(std::int64_t now) {
+  const bool reads = arrivals_.parked_bytes() <= config_.backlog;
+  if (reads && now - heard_ms_ >= config_.silence.count()) {
+    drop_connection("nothing heard for " + std::to_string(now - heard_ms_) + " ms");
+    return;
+  }
+  // Only a peer that asks and never acknowledges lets it grow so far.
+  if (sender_.stream().size() > 2 * config_.outbox_hard) {
+    protocol_error("it acknowledges nothing");
+    return;
+  }
+  if (ack_due_) send_ack();
+  if (now - pinged_ms_ >= config_.ping.count() && sender_.stream().unsent() == 0) {
+    pinged_ms_ = now;
+    const auto us = std::chrono::steady_clock::now().time_since_epoch() / std::chrono::microseconds(1);
+    sender_.number(FrameType::ping, static_cast<std::uint64_t>(us));
+  }
+}
+
+bool Link::forget_if_idle() {
+  if (conn_ || attempt_ || challenge_ || stopping_ || forgotten_ || stream_ != 0 || !candidates_.empty() ||
+      arrivals_.parked_bytes() > 0 || !table_->forget(*this)) {
+    return false;
+  }
+  forgotten_ = true;
+  base::log(Room::mesh).info("peer forgotten peer={}", log_value(host_));
+  return true;
+}
+
+const char* Link::state() const {
+  if (stopping_) return "stopping";
+  if (conn_) return "up";
+  if (attempt_) return "connecting";
+  return stream_ != 0 ? "broken" : "waiting";
+}
+
+void Link::publish_info() {
+  LinkInfo info;
+  info.host = host_;
+  info.boot = boot_;
+  info.address = !address_.empty() || candidates_.empty() ? address_ : candidates_.front().address;
+  info.state = state();
+  info.dialed = dialed_;
+  info.messages_in = messages_in_;
+  info.messages_out = messages_out_;
+  info.bytes_in = past_bytes_in_ + (conn_ ? conn_->bytes_in() : 0);
+  info.bytes_out = past_bytes_out_ + (conn_ ? conn_->bytes_out() : 0);
+  info.unacked = sender_.stream().unacked();
+  info.queued = sender_.stream().unsent() + held_bytes_ + queue_.size_bytes();
+  info.parked = arrivals_.parked_bytes();
+  info.lost = lost_ + arrivals_.dropped();
+  info.reconnects = connects_ > 0 ? connects_ - 1 : 0;
+  info.rtt_ms = rtt_ms_;
+  info.last_error = last_error_;
+  info.worker = worker_.index();
+  remote_.for_each([&](RemoteService& s) { info.services.emplace_back(registry_.names().service_id(s.ref())); });
+  std::sort(info.services.begin(), info.services.end());
+  const std::lock_guard lock(info_mutex_);
+  info_ = std::move(info);
+}
+
+LinkInfo Link::info() const {
+  const std::lock_guard lock(info_mutex_);
+  return info_;
+}
+
+}  // namespace cm::mesh

@@ -1,0 +1,339 @@
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "base/log.hpp"
+#include "mesh/link.hpp"
+
+namespace cm::mesh {
+
+using base::log_value;
+using base::Room;
+using routing::Envelope;
+using routing::Kind;
+using routing::ServiceRef;
+
+namespace {
+
+// Received and not yet acknowledged: at most so much, so that what the peer keeps stays in its caches.
+constexpr std::uint64_t kAckEvery = 64U << 10U;
+
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+base::Error malformed(const char* what) { return base::error(std::string("it sent a malformed ") + what); }
+
+}  // namespace
+
+std::span<std::byte> Link::read_space() { return reader_.prepare(worker_.read_buffer()); }
+
+bool Link::on_bytes(std::size_t bytes) {
+  const Connection* const connection = conn_.get();
+  heard_ms_ = worker_.now_ms();
+  reader_.commit(bytes);
+  while (const auto frame = reader_.next()) {
+    received_ += frame->size();
+    if (frame->type == FrameType::goodbye) {
+      on_goodbye(frame->payload);
+      return false;
+    }
+    const base::Status status = on_frame(*frame);
+    if (conn_.get() != connection) return false;
+    if (!status) {
+      protocol_error(status.error().text);
+      return false;
+    }
+  }
+  if (reader_.bad()) {
+    protocol_error("it sent a frame of a length that no frame has");
+    return false;
+  }
+  reader_.keep();
+  if (const auto token = std::exchange(pong_, std::nullopt)) sender_.number(FrameType::pong, *token);
+  if (received_ - acked_ >= kAckEvery) send_ack();
+  if (sender_.stream().unsent() > 0) dirty();
+  return arrivals_.parked_bytes() <= config_.backlog;
+}
+
+base::Status Link::on_frame(const Frame& frame) {
+  const auto number = [&] { return get_u64(frame.payload.data()); };
+  switch (frame.type) {
+    case FrameType::envelope:
+      ack_due_ = true;
+      return on_envelope(frame.payload);
+    case FrameType::ack:
+      return frame.payload.size() == 8 ? on_ack(number()) : malformed("ack");
+    case FrameType::pong:
+      return frame.payload.size() == 8 ? on_pong(number()) : malformed("pong");
+    case FrameType::ping:
+      if (frame.payload.size() != 8) return malformed("ping");
+      pong_ = number();
+      break;
+    case FrameType::define:
+      if (frame.payload.size() < 4) return malformed("define");
+      if (auto defined = refs_.define(get_u32(frame.payload.data()), text_of(frame.payload.subspan(4))); !defined) {
+        return defined;
+      }
+      break;
+    case FrameType::announce:
+      ack_due_ = true;
+      return on_announce(frame.payload);
+    case FrameType::withdraw:
+      ack_due_ = true;
+      return on_withdraw(frame.payload);
+    case FrameType::loads:
+      ack_due_ = true;
+      return on_loads(frame.payload);
+    case FrameType::xoff:
+    case FrameType::xon:
+      ack_due_ = true;
+      return on_peer_flow(frame.payload, frame.type == FrameType::xon);
+    default:
+      return base::error("it sent a frame of the unknown type " + std::to_string(static_cast<unsigned>(frame.type)));
+  }
+  ack_due_ = true;
+  return {};
+}
+
+base::Status Link::on_envelope(std::span<const std::byte> payload) {
+  std::optional<Envelope> decoded = decode_envelope(payload);
+  if (!decoded) return malformed("envelope");
+  Envelope& e = *decoded;
+  PeerRefs::Known* const to = refs_.find(e.to);
+  PeerRefs::Known* const from = refs_.find(e.from);
+  PeerRefs::Known* const agent = refs_.find(e.client.agent);
+  if (to == nullptr || (from == nullptr && e.from != ServiceRef::none) ||
+      (agent == nullptr && e.client.agent != ServiceRef::none)) {
+    return base::error("it sent an envelope with a service that it did not define");
+  }
+  const bool needs_client = e.kind == Kind::client_message || e.kind == Kind::client_closed;
+  if (needs_client && agent == nullptr) return base::error("it sent a client's message without a client");
+  if ((from != nullptr && !may_speak_for(*from)) || (needs_client && !may_speak_for(*agent))) {
+    return base::error("it spoke for a service that is on another host");
+  }
+  e.to = to->ref;
+  e.from = from != nullptr ? from->ref : ServiceRef::none;
+  e.client.agent = agent != nullptr ? agent->ref : ServiceRef::none;
+  ++messages_in_;
+  arrivals_.take(e, agent != nullptr && remote_.find(e.client.agent) != nullptr);
+  return {};
+}
+
+bool Link::may_speak_for(PeerRefs::Known& known) {
+  const auto& snapshot = arrivals_.snapshot();
+  if (known.cleared == snapshot.version && snapshot.version != 0) return true;
+  // What it announced is its own also while another host still holds it in the registry.
+  if (remote_.find(known.ref) == nullptr && snapshot.find(known.ref) != nullptr) return false;
+  known.cleared = snapshot.version;
+  return true;
+}
+
+base::Status Link::on_announce(std::span<const std::byte> payload) {
+  pb::Announce message;
+  if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return malformed("announcement");
+  for (const auto& service : message.services()) {
+    const ServiceRef ref = registry_.names().find(service.id());
+    if (ref == ServiceRef::none) return base::error("it announced a service that it did not define");
+    routing::ServiceEntry entry;
+    entry.ref = ref;
+    entry.kind = registry_.names().kind_of(ref);
+    entry.public_address = service.public_address();
+    entry.gateway = service.gateway();
+    entry.draining = service.draining();
+    const base::Status put = remote_.announce(shared_from_this(), std::move(entry), service.frontend());
+    if (!put) {
+      base::log(Room::mesh)
+          .warn("announced twice service={} peer={} reason={}", log_value(service.id()), log_value(host_),
+                log_value(put.error().text));
+      table_->give_way(ref);
+    }
+    if (service.load_known()) registry_.set_load(ref, service.load(), LocalServices::kLoadTtlMs);
+    EnvelopeStore& held = remote_.find(ref)->held;
+    held_bytes_ -= held.bytes();
+    for (; !held.empty(); held.pop()) sender_.envelope(held.front());
+  }
+  if (broken_ms_ != 0 && !remote_.any_lost()) broken_ms_ = 0;
+  update_load();
+  return {};
+}
+
+base::Status Link::on_withdraw(std::span<const std::byte> payload) {
+  if (payload.size() % 4 != 0) return malformed("withdrawal");
+  for (; !payload.empty(); payload = payload.subspan(4)) {
+    const auto* known = refs_.find(static_cast<ServiceRef>(get_u32(payload.data())));
+    if (known == nullptr) return base::error("it withdrew a service that it did not define");
+    withdraw(known->ref);
+  }
+  return {};
+}
+
+base::Status Link::on_loads(std::span<const std::byte> payload) {
+  if (payload.size() % 12 != 0) return malformed("load report");
+  for (; !payload.empty(); payload = payload.subspan(12)) {
+    const auto* known = refs_.find(static_cast<ServiceRef>(get_u32(payload.data())));
+    if (known == nullptr) return base::error("it reported the load of a service that it did not define");
+    const RemoteService* service = remote_.find(known->ref);
+    if (service == nullptr || service->shadowed) continue;
+    registry_.set_load(known->ref, get_u64(payload.data() + 4), LocalServices::kLoadTtlMs);
+  }
+  return {};
+}
+
+base::Status Link::on_peer_flow(std::span<const std::byte> payload, bool open) {
+  if (payload.size() != 5 || std::to_integer<unsigned>(payload[4]) > 1) return malformed("flow control");
+  const auto* known = refs_.find(static_cast<ServiceRef>(get_u32(payload.data())));
+  if (known == nullptr) return base::error("it stopped a service that it did not define");
+  RemoteService* service = remote_.find(known->ref);
+  if (service == nullptr) return {};
+  service->set_open(static_cast<Side>(payload[4]), open);
+  if (open) registry_.notify_room(known->ref);
+  return {};
+}
+
+base::Status Link::on_ack(std::uint64_t offset) {
+  // One of the connection before may come once more.
+  if (offset < sender_.stream().end() - sender_.stream().size()) return {};
+  if (!sender_.stream().on_acked(offset)) return base::error("it acknowledged what was never sent");
+  update_load();
+  if (stopping_ && sender_.stream().size() == 0) finish_stop();
+  return {};
+}
+
+base::Status Link::on_pong(std::uint64_t token) {
+  if (challenge_ && challenge_->token == token) {
+    settle_challenge(true);
+    return {};
+  }
+  const auto now =
+      static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::microseconds(1));
+  if (token <= now) rtt_ms_ = static_cast<double>(now - token) / 1000;
+  return {};
+}
+
+void Link::on_goodbye(std::span<const std::byte> payload) {
+  pb::Goodbye goodbye;
+  (void)goodbye.ParseFromArray(payload.data(), static_cast<int>(payload.size()));
+  const std::string why = "the peer closed the link: " + goodbye.text();
+  const bool orderly = goodbye.reason() == pb::Refusal::STOPPING;
+  base::log(Room::mesh)
+      .log(orderly ? spdlog::level::info : spdlog::level::err, "link closed peer={} reason={}", log_value(host_),
+           log_value(why));
+  send_ack();
+  conn_->send(sender_.stream());
+  close_for_good(why);
+}
+
+void Link::protocol_error(const std::string& what) {
+  base::log(Room::mesh)
+      .error("link closed: the peer broke the protocol peer={} reason={}", log_value(host_), log_value(what));
+  say_goodbye(pb::Refusal::PROTOCOL, what);
+  conn_->send(sender_.stream());
+  close_for_good("the peer broke the protocol: " + what);
+}
+
+void Link::say_goodbye(pb::Refusal::Reason reason, std::string text) {
+  pb::Goodbye goodbye;
+  goodbye.set_reason(reason);
+  goodbye.set_text(std::move(text));
+  const std::string bytes = goodbye.SerializeAsString();
+  sender_.frame(FrameType::goodbye, std::as_bytes(std::span(bytes)));
+  dirty();
+}
+
+void Link::on_flow(ServiceRef service, Side side, bool open) {
+  if (!open) parked_.store(true);
+  if (stream_ == 0) return;
+  base::log(Room::mesh)
+      .debug("flow service={} peer={} open={}", registry_.names().service_id(service), log_value(host_), open);
+  sender_.flow(open ? FrameType::xon : FrameType::xoff, service, side);
+  dirty();
+}
+
+void Link::on_answer(const Envelope& envelope) {
+  if (RemoteService* service = remote_.find(envelope.to)) append(*service, envelope);
+}
+
+void Link::append(RemoteService& service, const Envelope& envelope) {
+  if (stopping_) {
+    ++lost_;
+    return;
+  }
+  if (service.lost) {
+    const std::size_t before = service.held.bytes();
+    service.held.push(envelope);
+    held_bytes_ += service.held.bytes() - before;
+  } else if (sender_.envelope(envelope)) {
+    dirty();
+  } else {
+    ++lost_;
+    return;
+  }
+  ++messages_out_;
+  // Growing wakes nobody, so this store need not be seen in order.
+  load_.store(sender_.stream().size() + held_bytes_, std::memory_order_relaxed);
+}
+
+void Link::drain_queue() {
+  if (queue_.take(batch_)) refused_.store(true);
+  batch_.for_each([&](const Envelope& envelope) {
+    if (RemoteService* service = remote_.find(envelope.to)) {
+      append(*service, envelope);
+    } else {
+      ++lost_;
+    }
+    return true;
+  });
+  update_load();
+}
+
+void Link::on_wake() {
+  if (local_changed_.exchange(false)) {
+    sync_local();
+    remote_.retry_shadowed();
+  } else {
+    drain_queue();
+  }
+  if (local_room_.exchange(false)) retry_parked();
+}
+
+// A service is announced before what it sends, and withdrawn after.
+void Link::sync_local() {
+  if (stream_ != 0) local_.announce();
+  drain_queue();
+  if (stream_ == 0) return;
+  for (const auto gone : local_.withdraw()) arrivals_.service_gone(gone);
+  dirty();
+}
+
+void Link::retry_parked() {
+  if (arrivals_.parked_bytes() == 0) return;
+  arrivals_.retry();
+  parked_.store(arrivals_.parked_bytes() > 0);
+  if (conn_ && arrivals_.parked_bytes() <= config_.backlog / 2) conn_->resume_reading();
+}
+
+void Link::send_ack() {
+  sender_.number(FrameType::ack, received_);
+  acked_ = received_;
+  ack_due_ = false;
+}
+
+void Link::dirty() {
+  if (conn_) worker_.mark_dirty(*this, net::IoWorker::FlushOrder::link);
+}
+
+void Link::flush() {
+  if (conn_) conn_->send(sender_.stream());
+}
+
+void Link::update_load() {
+  const std::size_t load = sender_.stream().size() + held_bytes_;
+  load_.store(load);
+  if (refused_.load() && load < config_.outbox_soft / 2) {
+    refused_.store(false);
+    registry_.notify_room(ServiceRef::none);
+  }
+}
+
+}  // namespace cm::mesh
