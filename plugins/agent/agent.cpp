@@ -1,0 +1,178 @@
+// The agent: owner of the client frontend. It decides who may enter and who is bound where; the host carries everything
+// else past it.
+#include <cellmesh/plugin.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+using cellmesh::Client;
+using cellmesh::Sender;
+using cellmesh::ServiceId;
+using cellmesh::Status;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::string_view game_kind = "game";
+constexpr auto verify_timeout = 5s;
+constexpr auto load_delay = 200ms;  // so that a burst of clients is one report
+
+cellmesh::FrontendOptions frontend_options(const proto::AgentSettings& settings) {
+  cellmesh::FrontendOptions options;
+  options.routes = true;
+  options.address = settings.listen_address();
+  options.public_host = settings.public_host();
+  options.port = static_cast<std::uint16_t>(settings.port());
+  options.max_clients = settings.max_clients();
+  options.max_body = settings.max_body();
+  options.outbox_limit = settings.outbox_limit();
+  options.idle_timeout = 3 * std::chrono::seconds(settings.heartbeat_sec());
+  options.admit_timeout = std::chrono::seconds(settings.verify_timeout_sec());
+  options.max_refused = settings.max_refused();
+  return options;
+}
+
+}  // namespace
+
+class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
+ public:
+  void start() {
+    const Status intercepted = gateway().intercept<proto::VerifyREQ>();
+    std::uint16_t port = 0;
+    const Status opened = gateway().open(frontend_options(settings()), &port);
+    if (intercepted != Status::ok || opened != Status::ok) {
+      throw std::runtime_error(cellmesh::format("no frontend for clients on {} port {}: {}",
+                                                settings().listen_address(), settings().port(),
+                                                opened != Status::ok ? opened : intercepted));
+    }
+    log().info("clients enter on port {}", port);
+    directory().set_load(0);
+  }
+
+  void on_settings(const proto::AgentSettings& now) {
+    if (const Status status = gateway().update(frontend_options(now)); status != Status::ok) {
+      log().warn("the frontend keeps its limits: {}", status);
+    }
+  }
+
+  void on(const proto::PingACK& ping, Client /*from*/) { reply(ping); }
+
+  // Intercepted: what the client sends behind it waits until release().
+  Status on(const proto::VerifyREQ& req, Client client) {
+    if (request().from() || client.agent() != self()) return Status::refused;
+    if (const auto known = entered_.find(client); known != entered_.end()) {
+      if (known->second == Entry::verified) {
+        say_already_verified(client);
+        gateway().release(client);
+      }
+      return Status::ok;
+    }
+    const ServiceId game = game_of(req.game_svc_id());
+    if (!game) {
+      turn_away(client, "no such game is up");
+      return Status::ok;
+    }
+    const auto options = cellmesh::on_behalf(client, verify_timeout);
+    if (const Status sent = call<&Agent::on_verified>(options, game, req, client, game); sent != Status::ok) {
+      turn_away(client, to_string(sent));
+      return Status::ok;
+    }
+    entered_[client] = Entry::verifying;
+    return Status::ok;
+  }
+
+  // A backend wants the client's messages of its kind.
+  Status on(const proto::BindBackendACK& req, Sender from) { return gateway().bind(client_of(req.id()), from.id()); }
+
+  Status on(const proto::UnbindBackendACK& req, Sender from) {
+    const auto backend = directory().get(from.id());
+    return backend ? gateway().unbind(client_of(req.id()), backend->kind) : Status::unavailable;
+  }
+
+  Status on(const proto::CloseClientACK& req, Sender from) {
+    const std::string text = "closed by " + directory().name(from.id());
+    if (req.all()) return clients().close_all(self(), cellmesh::CloseReason::kicked, text);
+    std::vector<Client> list;
+    for (const auto id : req.id()) list.push_back(client_of(id));
+    return list.empty() ? Status::ok : clients().close(list, cellmesh::CloseReason::kicked, text);
+  }
+
+  void on_client_opened(Client /*client*/) { report_load_soon(); }
+
+  void on_client_closed(Client client, cellmesh::CloseReason /*reason*/) {
+    entered_.erase(client);
+    report_load_soon();
+  }
+
+ private:
+  enum class Entry : std::uint8_t { verifying, verified };
+
+  void on_verified(const proto::VerifyACK& ack, Status status, Client client, ServiceId game) {
+    const auto entry = entered_.find(client);
+    if (entry == entered_.end()) return;  // gone meanwhile
+    // Bound first: a game that went down since is no place to enter.
+    if (status == Status::ok && ack.result() == proto::NoError) status = gateway().bind(client, game);
+    if (status != Status::ok) {
+      entered_.erase(entry);
+      turn_away(client, to_string(status));
+      return;
+    }
+    clients().send(client, ack);
+    if (ack.result() == proto::NoError) {
+      entry->second = Entry::verified;
+      gateway().admit(client);
+      verified_.add();
+    } else {
+      entered_.erase(entry);
+      refused_.add();
+    }
+    gateway().release(client);
+  }
+
+  // The game that the client is to enter; none when it is not up, or is no game.
+  ServiceId game_of(const std::string& id) {
+    if (id.empty()) return directory().pick(std::string(game_kind));
+    const auto game = directory().get(directory().find(id));
+    return game && game->kind == game_kind ? game->service : ServiceId();
+  }
+
+  // The client stays outside and may try again.
+  void turn_away(Client client, std::string_view why) {
+    log().debug("{} not verified: {}", client, why);
+    refused_.add();
+    proto::VerifyACK ack;
+    ack.set_result(proto::GameNotFound);
+    clients().send(client, ack);
+    gateway().release(client);
+  }
+
+  void say_already_verified(Client client) {
+    proto::NoticeACK notice;
+    notice.set_code(proto::NoticeACK::AlreadyVerified);
+    notice.set_msg_id(cellmesh::MessageTraits<proto::VerifyREQ>::id);
+    notice.set_service(std::string(id()));
+    notice.set_text("verified already; nothing changed");
+    clients().send(client, notice);
+  }
+
+  [[nodiscard]] Client client_of(std::int64_t session) const { return {self(), static_cast<std::uint64_t>(session)}; }
+
+  void report_load_soon() {
+    if (!load_timer_) load_timer_ = after<&Agent::report_load>(load_delay);
+  }
+  void report_load() {
+    load_timer_ = {};
+    directory().set_load(gateway().client_count());
+  }
+
+  std::unordered_map<Client, Entry> entered_;  // clients that asked to be verified and were not turned away
+  cellmesh::TimerId load_timer_;               // runs while a report is due
+  cellmesh::Counter verified_ = counter("verified");
+  cellmesh::Counter refused_ = counter("not_verified");
+};
+
+CELLMESH_PLUGIN(Agent)

@@ -1,0 +1,58 @@
+// The game of the demo: lets players in, and tells everybody what one says.
+#include <cellmesh/plugin.hpp>
+
+#include <chrono>
+#include <unordered_set>
+
+using cellmesh::Client;
+using cellmesh::Status;
+using namespace std::chrono_literals;
+
+class Game : public cellmesh::Service<Game> {
+ public:
+  void start() { directory().set_load(0); }
+
+  // From an agent, which asks on the client's behalf. The token is opaque for now.
+  Status on(const proto::VerifyREQ& /*req*/, Client player) {
+    if (!request().waits()) return Status::refused;
+    enter(player);
+    proto::VerifyACK ack;
+    ack.set_result(proto::NoError);
+    return reply(ack);
+  }
+
+  // To everybody on all agents, and an answer to who said it.
+  void on(const proto::ChatREQ& req, Client player) {
+    enter(player);
+    proto::ChatACK said;
+    said.set_content(req.content());
+    const Status status = clients().broadcast(said);
+    proto::TestACK answer;
+    answer.set_dummy(status == Status::ok ? "sent to everybody"
+                                          : cellmesh::format("sent, but not by every agent: {}", status));
+    reply(answer);
+  }
+
+  void on_client_closed(Client player, cellmesh::CloseReason /*reason*/) {
+    if (players_.erase(player) > 0) report_load_soon();
+  }
+
+ private:
+  // Also a player whom a gateway bound here after another game died, whose first message is not a verify.
+  void enter(Client player) {
+    if (players_.insert(player).second) report_load_soon();
+  }
+
+  void report_load_soon() {
+    if (!load_timer_) load_timer_ = after<&Game::report_load>(200ms);
+  }
+  void report_load() {
+    load_timer_ = {};
+    directory().set_load(players_.size());
+  }
+
+  std::unordered_set<Client> players_;
+  cellmesh::TimerId load_timer_;  // runs while a report is due
+};
+
+CELLMESH_PLUGIN(Game)
