@@ -1,0 +1,213 @@
+// How a client ends, and what it and others are told.
+#include "harness.hpp"
+
+namespace cm::session {
+namespace {
+
+using CloseTest = SessionTest;
+
+TEST_F(CloseTest, AClientIsToldWhyBeforeItIsClosed) {
+  open();
+  const Player player = join();
+  to_client(player, 50, "before");
+  command(Kind::close_client, player, owner, "You won.", CM_CLOSE_KICKED);
+  const auto received = player.wire->received();
+  ASSERT_EQ(received.size(), 2U);
+  EXPECT_EQ(received[0], (Received{50, "before"}));
+  EXPECT_EQ(notices(player)[0].code, 8U);
+  EXPECT_EQ(notices(player)[0].text, "You won.");
+  EXPECT_TRUE(player.wire->get(&FakeWire::half_closed));
+  EXPECT_FALSE(player.wire->get(&FakeWire::closed)) << "it waits for the client's side";
+  player.wire->finish();
+  settle();
+  EXPECT_TRUE(player.wire->get(&FakeWire::freed));
+}
+
+TEST_F(CloseTest, ACloseThatIsDoneSaysNothing) {
+  open();
+  const Player player = join();
+  to_client(player, 50, "answer");
+  command(Kind::close_client, player, owner, "text", CM_CLOSE_DONE);
+  EXPECT_EQ(player.wire->received(), (std::vector<Received>{{50, "answer"}}));
+  EXPECT_TRUE(player.wire->get(&FakeWire::half_closed));
+}
+
+TEST_F(CloseTest, WhatAClientSendsAfterItsCloseIsDrainedForABoundedTime) {
+  open();
+  const Player player = join();
+  command(Kind::close_client, player, owner, {}, CM_CLOSE_KICKED);
+  player.wire->send(wire_frame(kPing, "too late"));
+  settle();
+  EXPECT_TRUE(agent->got(Kind::client_message).empty());
+  EXPECT_TRUE(player.wire->get(&FakeWire::input).empty());
+  later(800);
+  EXPECT_FALSE(player.wire->get(&FakeWire::freed));
+  later(300);
+  EXPECT_TRUE(player.wire->get(&FakeWire::freed));
+}
+
+TEST_F(CloseTest, NothingIsDoneForAClientThatIsBeingClosed) {
+  const auto game = up("game#0@t");
+  open();
+  const Player player = join();
+  command(Kind::close_client, player, owner, {}, CM_CLOSE_KICKED);
+  to_client(player, 50, "late");
+  command(Kind::admit, player, owner);
+  command(Kind::close_client, player, owner, {}, CM_CLOSE_IDLE);
+  EXPECT_EQ(codes(player), Codes{8});
+  EXPECT_EQ(agent->got(Kind::client_closed).size(), 1U);
+  EXPECT_EQ(frontend->admitted, 0U);
+  EXPECT_EQ(frontend->clients, 0U);
+  EXPECT_EQ(table->counters().unknown_session.get(), 3U);
+}
+
+TEST_F(CloseTest, WhatWaitsIsSentToAClientThatHalfCloses) {
+  open();
+  const Player player = join([](FakeWire& wire) { wire.room = 2; });
+  to_client(player, 50, "answer");
+  player.wire->finish();
+  settle();
+  EXPECT_FALSE(player.wire->get(&FakeWire::closed));
+  player.wire->take(100);
+  settle();
+  EXPECT_EQ(player.wire->received(), (std::vector<Received>{{50, "answer"}}));
+  EXPECT_TRUE(player.wire->get(&FakeWire::freed));
+}
+
+TEST_F(CloseTest, ABrokenConnectionEndsAtOnceWhenWrittenTo) {
+  open();
+  const Player player = join([](FakeWire& wire) { wire.room = 2; });
+  to_client(player, 50, "answer");
+  player.wire->cut();
+  settle();
+  EXPECT_TRUE(player.wire->get(&FakeWire::freed));
+  ASSERT_EQ(agent->got(Kind::client_closed).size(), 1U);
+  EXPECT_EQ(agent->got(Kind::client_closed)[0].status, static_cast<int>(CloseReason::by_client));
+}
+
+TEST_F(CloseTest, EveryEndGivesItsPlaceBack) {
+  open();
+  std::vector<Player> players;
+  for (int i = 0; i < 30; ++i) players.push_back(i % 3 == 0 ? join() : join_admitted());
+  EXPECT_EQ(frontend->clients, 30U);
+  EXPECT_EQ(frontend->admitted, 20U);
+  for (std::size_t i = 0; i < 30; i += 2) players[i].wire->finish();
+  settle();
+  EXPECT_EQ(frontend->clients, 15U);
+  EXPECT_EQ(frontend->admitted, 10U);
+  broadcast(60, "b");
+  for (std::size_t i = 0; i < 30; ++i) {
+    EXPECT_EQ(players[i].wire->received().size(), i % 2 == 1 && i % 3 != 0 ? 1U : 0U) << i;
+  }
+}
+
+TEST_F(CloseTest, ASilentClientIsClosedWhenItsTimeIsOver) {
+  options.idle_timeout_ms = 5000;
+  open();
+  const Player player = join_admitted();
+  later(4000);
+  player.wire->send(test::bytes_of("x"));  // any byte is life
+  settle();
+  later(4000);
+  EXPECT_EQ(codes(player), Codes{});
+  later(2000);
+  EXPECT_EQ(codes(player), Codes{7});
+}
+
+TEST_F(CloseTest, AClientThatWaitsForAFullServiceIsNotSilent) {
+  const auto game = up("game#0@t");
+  options.idle_timeout_ms = 5000;
+  open();
+  const Player player = join_admitted();
+  game->answer(Delivery::full);
+  send(player, kTalk, "x");
+  later(60'000);
+  EXPECT_EQ(codes(player), Codes{});
+  game->answer(Delivery::sent);
+  later(100);
+  later(4000);
+  EXPECT_EQ(codes(player), Codes{});
+  later(2000);
+  EXPECT_EQ(codes(player), Codes{7});
+}
+
+TEST_F(CloseTest, AClientIsClosedThatIsNotAdmittedInTime) {
+  options.admit_timeout_ms = 3000;
+  open();
+  const Player admitted = join_admitted();
+  const Player player = join();
+  later(2000);
+  EXPECT_EQ(codes(player), Codes{});
+  later(2000);
+  EXPECT_EQ(codes(player), Codes{6});
+  EXPECT_EQ(codes(admitted), Codes{});
+}
+
+TEST_F(CloseTest, NewLimitsHoldForClientsThatAreThere) {
+  open();
+  const Player player = join();
+  options.admit_timeout_ms = 3000;
+  on([&] { table->update(owner, options); });
+  later(5000);
+  EXPECT_EQ(codes(player), Codes{6});
+}
+
+TEST_F(CloseTest, WhoFindsNoPlaceIsToldAndNobodyElseIs) {
+  open();
+  const auto wire = connect({}, true);
+  settle();
+  EXPECT_EQ(codes({wire, {}}), Codes{12});
+  EXPECT_TRUE(agent->got().empty());
+  EXPECT_EQ(frontend->clients, 0U);
+  EXPECT_EQ(table->counters().closed[CM_CLOSE_FULL].get(), 1U);
+}
+
+TEST_F(CloseTest, AFloodOfThoseIsJustClosed) {
+  open();
+  for (int i = 0; i < 4200; ++i) connect({}, true);
+  const auto& last = wires.back();
+  EXPECT_TRUE(last->get(&FakeWire::closed));
+  EXPECT_TRUE(last->received().empty());
+}
+
+TEST_F(CloseTest, AClientWhoseAgentIsGoneIsSentAway) {
+  open();
+  agent->answer(Delivery::gone);
+  const auto wire = connect();
+  settle();
+  EXPECT_EQ(codes({wire, {}}), Codes{9});
+  EXPECT_EQ(frontend->clients, 0U);
+}
+
+TEST_F(CloseTest, AllClientsOfAFrontendAreToldThatItGoesDown) {
+  open();
+  const Player a = join();
+  const Player b = join_admitted();
+  on([&] { table->close_all(owner, CloseReason::going_down, {}); });
+  settle();
+  EXPECT_EQ(codes(a), Codes{9});
+  EXPECT_EQ(codes(b), Codes{9});
+  EXPECT_EQ(agent->got(Kind::client_closed).size(), 2U);
+}
+
+TEST_F(CloseTest, WhatWasQueuedBeforeAFrontendClosesGoesOut) {
+  open();
+  const Player player = join_admitted();
+  on([&] {
+    // Queued from elsewhere, while this turn runs.
+    std::thread([&] {
+      const auto body = test::bytes_of("farewell");
+      EXPECT_EQ(clients->deliver({.kind = Kind::broadcast, .msg_id = 60, .to = owner, .client = {}, .body = body}),
+                Delivery::sent);
+    }).join();
+    table->close_all(owner, CloseReason::going_down, {});
+  });
+  settle();
+  const auto received = player.wire->received();
+  ASSERT_EQ(received.size(), 2U);
+  EXPECT_EQ(received[0], (Received{60, "farewell"}));
+  EXPECT_EQ(codes(player), Codes{9});
+}
+
+}  // namespace
+}  // namespace cm::session
