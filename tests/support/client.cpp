@@ -174,6 +174,19 @@ bool Client::silent(milliseconds time) {
   return !wait_readable(Clock::now() + time);
 }
 
+std::string Client::local_address() const {
+  sockaddr_storage own{};
+  socklen_t size = sizeof own;
+  std::array<char, NI_MAXHOST> name{};
+  std::array<char, NI_MAXSERV> port{};
+  if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &size) != 0 ||
+      ::getnameinfo(reinterpret_cast<sockaddr*>(&own), size, name.data(), name.size(), port.data(), port.size(),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    fail("getsockname");
+  }
+  return std::string(name.data()) + ":" + port.data();
+}
+
 void Client::shrink_receive_buffer(int bytes) { ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); }
 void Client::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
 void Client::reset() {

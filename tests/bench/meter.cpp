@@ -1,0 +1,91 @@
+#include "bench/meter.hpp"
+
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace cm::bench {
+namespace {
+
+std::vector<pid_t> threads_of(pid_t pid) {
+  std::vector<pid_t> threads;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", ignored)) {
+    threads.push_back(std::stoi(entry.path().filename()));
+  }
+  return threads;
+}
+
+// An instruction counter of a thread and those it starts later, off; -1 when there is none to have.
+int open_counter(pid_t thread) {
+  perf_event_attr attr{};
+  attr.size = sizeof attr;
+  attr.type = PERF_TYPE_HARDWARE;
+  attr.config = PERF_COUNT_HW_INSTRUCTIONS;
+  attr.disabled = 1;
+  attr.inherit = 1;
+  attr.exclude_hv = 1;
+  return static_cast<int>(::syscall(SYS_perf_event_open, &attr, thread, -1, -1, PERF_FLAG_FD_CLOEXEC));
+}
+
+}  // namespace
+
+Meter::Meter(pid_t pid) : pid_(pid) {}
+
+Meter::~Meter() {
+  for (const int counter : counters_) ::close(counter);
+}
+
+void Meter::start() {
+  counting_ = true;
+  for (const pid_t thread : threads_of(pid_)) {
+    const int counter = open_counter(thread);
+    counting_ = counting_ && counter >= 0;
+    if (counter >= 0) counters_.push_back(counter);
+  }
+  for (const int counter : counters_) ::ioctl(counter, PERF_EVENT_IOC_ENABLE, 0);
+  started_ns_ = cpu_ns();
+}
+
+Meter::Spent Meter::stop() {
+  Spent spent;
+  spent.cpu_ns = cpu_ns() - started_ns_;
+  std::uint64_t sum = 0;
+  for (const int counter : counters_) {
+    std::uint64_t count = 0;
+    counting_ = ::read(counter, &count, sizeof count) == static_cast<ssize_t>(sizeof count) && counting_;
+    sum += count;
+    ::close(counter);
+  }
+  counters_.clear();
+  if (counting_ && sum != 0) spent.instructions = sum;
+  return spent;
+}
+
+// The scheduler's own account, in nanoseconds: /proc/PID/stat counts in hundredths of a second.
+std::uint64_t Meter::cpu_ns() const {
+  std::uint64_t sum = 0;
+  for (const pid_t thread : threads_of(pid_)) {
+    std::uint64_t on_cpu = 0;
+    std::ifstream("/proc/" + std::to_string(pid_) + "/task/" + std::to_string(thread) + "/schedstat") >> on_cpu;
+    sum += on_cpu;
+  }
+  return sum;
+}
+
+std::uint64_t Meter::resident(pid_t pid) {
+  std::ifstream rollup("/proc/" + std::to_string(pid) + "/smaps_rollup");
+  std::string word;
+  std::uint64_t kilobytes = 0;
+  while (rollup >> word) {
+    if (word == "Rss:" && rollup >> kilobytes) return kilobytes * 1024;
+  }
+  return 0;
+}
+
+}  // namespace cm::bench

@@ -1,0 +1,97 @@
+// What players do all day: log in, verify, chat.
+#include "e2e/fixture.hpp"
+#include "echo.pb.h"
+
+namespace cm::test {
+namespace {
+
+class Chat : public OnDeployments {};
+CM_ON_DEPLOYMENTS(Chat);
+
+TEST_P(Chat, LoginNamesAgentAndGame) {
+  const auto ack = log_in(mesh().login_address());
+  EXPECT_EQ(ack.result(), proto::NoError);
+  EXPECT_EQ(ack.game_svc_id(), "game#0@dev");
+  EXPECT_FALSE(ack.game_token().empty());
+  EXPECT_EQ(ticket(ack).agent, mesh().host("agent").await_ready().address_of("agent"));
+}
+
+TEST_P(Chat, EveryPlayerHearsWhatOneSays) {
+  Client ann = player();
+  Client bob = player();
+  ann.send(chat_req("hello, Bob"));
+  expect_chat(bob, "hello, Bob");
+  expect_chat(ann, "hello, Bob");
+  bob.send(chat_req("hello, Ann"));
+  expect_chat(ann, "hello, Ann");
+  expect_chat(bob, "hello, Ann");
+}
+
+TEST_P(Chat, TextIsCarriedAsItIs) {
+  Client client = player();
+  chat(client, "");
+  chat(client, "Grüße, 你好, \xF0\x9F\x8E\xB2");
+  chat(client, std::string("a\0b", 3));
+}
+
+TEST_P(Chat, EchoAnswersItsSenderOnly) {
+  Client ann = player();
+  Client bob = player();
+  proto::EchoREQ req;
+  req.set_content("just me");
+  ann.send(req);
+  EXPECT_EQ(ann.expect<proto::EchoACK>().content(), "just me");
+  chat(bob, "a line later");
+  chat(ann, "and another");
+  // Whatever Bob got in between was chat.
+  expect_chat(bob, "and another");
+  EXPECT_TRUE(bob.silent(milliseconds(50)));
+}
+
+TEST_P(Chat, LinesOfManyPlayersArriveInTheOrderOfEach) {
+  constexpr std::size_t kPlayers = 20;
+  constexpr int kLines = 50;
+  const auto where = mesh().ticket();
+  std::vector<Client> players;
+  while (players.size() < kPlayers) players.push_back(enter(where));
+  for (int line = 0; line < kLines; ++line) {
+    for (std::size_t i = 0; i < kPlayers; ++i) {
+      players[i].send(chat_req(std::to_string(i) + ":" + std::to_string(line)));
+    }
+  }
+  for (auto& listener : players) {
+    std::vector<int> next(kPlayers, 0);
+    for (std::size_t heard = 0; heard < kPlayers * kLines;) {
+      const std::string content = listener.expect<proto::ChatACK>().content();
+      const auto colon = content.find(':');
+      if (colon == std::string::npos) continue;
+      const auto player = static_cast<std::size_t>(std::stoi(content.substr(0, colon)));
+      ASSERT_EQ(std::stoi(content.substr(colon + 1)), next.at(player)++);
+      ++heard;
+    }
+  }
+}
+
+TEST_P(Chat, WhoLeavesIsCountedOutAndTheOthersChatOn) {
+  const auto players = [&] { return mesh().host("agent").query({"clients"}).at("total").to_number<std::int64_t>(); };
+  Client stays = player();
+  const auto before = players();
+  {
+    Client leaves = player();
+    Client breaks = player();
+    EXPECT_EQ(players(), before + 2);
+    breaks.reset();
+  }
+  EXPECT_TRUE(wait_until([&] { return players() == before; })) << players();
+  chat(stays, "alone again");
+}
+
+TEST_P(Chat, ClientThatSaysNothingAtTheLoginIsClosedInTime) {
+  ScopedSetting limit(mesh(), "login/timeout_sec", "1");
+  Client client(mesh().login_address());
+  client.expect_close();
+  EXPECT_EQ(log_in(mesh().login_address()).result(), proto::NoError);
+}
+
+}  // namespace
+}  // namespace cm::test

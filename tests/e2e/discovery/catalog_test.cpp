@@ -1,0 +1,165 @@
+#include "discovery/consul.hpp"
+#include "e2e/discovery/fixture.hpp"
+#include "support/consul.hpp"
+
+namespace cm::discovery {
+namespace {
+
+using test::ConsulServer;
+using test::stays_true;
+using test::wait_until;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using namespace std::chrono_literals;
+
+class CatalogTest : public testing::Test {
+ protected:
+  std::string passing(const std::string& kind) { return consul.get("/v1/health/service/" + kind + "?passing=1"); }
+
+  ConsulServer consul;
+};
+
+TEST_F(CatalogTest, AServiceIsListedWithAddressMetaAndHealth) {
+  Node node(quick(consul.url()));
+  ASSERT_TRUE(node.ready.wait_for_any());
+  auto record = service("game", 0);
+  record.public_address = "203.0.113.7:9000";
+  node.discovery->register_service(record);
+  ASSERT_TRUE(wait_until([&] { return passing("game").size() > 10; }));
+  const std::string listed = passing("game");
+  for (const auto* part : {R"("ID": "game#0@dev")", R"("Service": "game")", R"("cellmesh")", R"("Port": 4000)",
+                           R"("group": "dev")", R"("public": "203.0.113.7:9000")", R"("Status": "passing")"})
+    EXPECT_THAT(listed, HasSubstr(part));
+  EXPECT_TRUE(wait_until([&] { return node.discovery->state().registered == 1; }));
+  node.discovery->deregister_service("game#0@dev");
+  EXPECT_TRUE(wait_until([&] { return passing("game").size() < 10; }));
+  EXPECT_TRUE(wait_until([&] { return node.discovery->state().registered == 0; }));
+}
+
+TEST_F(CatalogTest, ServicesAskedForBeforeConsulIsReachedAreRegistered) {
+  auto discovery = ConsulDiscovery::make(quick(consul.url())).value();
+  discovery->register_service(service("game", 0));
+  discovery->register_service(service("hub", 0));
+  discovery->deregister_service("hub#0@dev");
+  discovery->start(nullptr);
+  EXPECT_TRUE(wait_until([&] { return passing("game").size() > 10; }));
+  EXPECT_LT(passing("hub").size(), 10U);
+}
+
+TEST_F(CatalogTest, AWatcherSeesServicesComeChangeAndGo) {
+  Node a(quick(consul.url()));
+  Node b(quick(consul.url()));
+  b.watch({"game", "hub"});
+  ASSERT_TRUE(b.sees({}));
+  auto game = service("game", 0);
+  a.discovery->register_service(game);
+  EXPECT_TRUE(b.sees({game}));
+  a.discovery->register_service(service("hub", 3));
+  a.discovery->register_service(service("echo", 0));
+  EXPECT_TRUE(b.sees({game, service("hub", 3)}));
+  game.draining = true;
+  a.discovery->register_service(game);
+  EXPECT_TRUE(b.sees({game, service("hub", 3)}));
+  a.discovery->deregister_service(game.id);
+  EXPECT_TRUE(b.sees({service("hub", 3)}));
+}
+
+TEST_F(CatalogTest, StopDeregistersEverything) {
+  Node b(quick(consul.url()));
+  b.watch({"game"});
+  {
+    Node a(quick(consul.url()));
+    for (std::uint32_t i = 0; i < 20; ++i) a.discovery->register_service(service("game", i));
+    ASSERT_TRUE(b.services.wait_for([](const auto& all) { return all.size() == 20; }));
+  }
+  EXPECT_LT(passing("game").size(), 10U);
+  EXPECT_TRUE(b.services.wait_for([](const auto& all) { return all.empty(); }, b.services.size() - 1));
+}
+
+TEST_F(CatalogTest, ServicesOfAnotherMeshAreNotSeen) {
+  Node a(quick(consul.url()));
+  auto blue_config = quick(consul.url());
+  blue_config.mesh = "blue";
+  Node blue(blue_config);
+  blue.watch({"game"});
+  a.discovery->register_service(service("game", 0));
+  a.discovery->register_service(service("game", 1, "blue"));
+  EXPECT_TRUE(blue.sees({service("game", 1, "blue")}));
+  for (const auto& all : blue.services.all()) EXPECT_LE(all.size(), 1U);
+}
+
+TEST_F(CatalogTest, AServiceWithoutHeartbeatIsGone) {
+  Node b(quick(consul.url()));
+  b.watch({"game"});
+  ASSERT_TRUE(b.sees({}));
+  // As its host would register it, which then dies.
+  EXPECT_EQ(consul.request("PUT", "/v1/agent/service/register", R"({"ID":"game#0@dev","Name":"game","Tags":["cellmesh"],
+    "Meta":{"group":"dev","index":"0","mesh":"cellmesh","host":"0@dev","boot":"boot0","link":"127.0.0.1:4000"},
+    "Check":{"TTL":"1s","Status":"passing"}})")
+                .status,
+            200);
+  const auto before = b.services.size();
+  EXPECT_TRUE(b.sees({service("game", 0)}));
+  EXPECT_TRUE(b.sees({}, before));
+}
+
+TEST_F(CatalogTest, HeartbeatsKeepAServiceForLongerThanItsTtl) {
+  Node a(quick(consul.url()));
+  a.discovery->register_service(service("game", 0));
+  ASSERT_TRUE(wait_until([&] { return passing("game").size() > 10; }));
+  EXPECT_TRUE(stays_true([&] { return passing("game").size() > 10; }, 5s));
+}
+
+TEST_F(CatalogTest, AServiceThatConsulForgotIsRegisteredAgain) {
+  Node a(quick(consul.url()));
+  Node b(quick(consul.url()));
+  b.watch({"game"});
+  a.discovery->register_service(service("game", 0));
+  ASSERT_TRUE(b.sees({service("game", 0)}));
+  const auto before = b.services.size();
+  ASSERT_EQ(consul.request("PUT", "/v1/agent/service/deregister/game%230@dev").status, 200);
+  EXPECT_TRUE(b.sees({}, before));
+  EXPECT_TRUE(b.sees({service("game", 0)}, before));
+}
+
+TEST_F(CatalogTest, LoadIsToldNowAndThenNotAtEachChange) {
+  Node a(quick(consul.url()));
+  Node b(quick(consul.url()));
+  b.watch({"game"});
+  auto game = service("game", 0);
+  a.discovery->register_service(game);
+  ASSERT_TRUE(b.sees({game}));
+  for (std::uint64_t load = 1; load <= 500; ++load) {
+    game.load = load;
+    a.discovery->register_service(game);
+  }
+  EXPECT_TRUE(b.sees({game}));
+  EXPECT_LE(b.services.size(), 4U);
+}
+
+TEST_F(CatalogTest, AnotherSetOfKindsReplacesTheFirst) {
+  Node a(quick(consul.url()));
+  Node b(quick(consul.url()));
+  a.discovery->register_service(service("game", 0));
+  a.discovery->register_service(service("hub", 0));
+  Seen<int> old;
+  b.discovery->watch_services({"game"}, [&](const auto&) { old.push(1); });
+  ASSERT_TRUE(old.wait_for_any());
+  b.watch({"hub"});
+  const auto before = old.size();
+  EXPECT_TRUE(b.sees({service("hub", 0)}));
+  a.discovery->deregister_service("game#0@dev");
+  a.discovery->register_service(service("hub", 1));
+  EXPECT_TRUE(b.sees({service("hub", 0), service("hub", 1)}));
+  EXPECT_EQ(old.size(), before);
+}
+
+TEST_F(CatalogTest, AHundredServicesOfOneHostAreKept) {
+  Node a(quick(consul.url()));
+  for (std::uint32_t i = 0; i < 100; ++i) a.discovery->register_service(service("game", i));
+  EXPECT_TRUE(wait_until([&] { return a.discovery->state().registered == 100; }));
+}
+
+}  // namespace
+}  // namespace cm::discovery

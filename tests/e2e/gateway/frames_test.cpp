@@ -1,0 +1,155 @@
+// What the gateway does with frames of every size, and with messages that it does not know.
+#include "e2e/fixture.hpp"
+#include "echo.pb.h"
+
+namespace cm::test {
+namespace {
+
+using namespace std::string_literals;
+using proto::NoticeACK;
+
+constexpr std::size_t kLargestBody = 65533;
+
+class Frames : public OnDeployments {};
+CM_ON_DEPLOYMENTS(Frames);
+
+// An EchoREQ whose body has this size.
+proto::EchoREQ echo_of(std::size_t body_size) {
+  proto::EchoREQ req;
+  req.set_content(std::string(body_size, 'e'));
+  req.set_content(std::string(body_size - (req.ByteSizeLong() - body_size), 'e'));
+  EXPECT_EQ(req.ByteSizeLong(), body_size);
+  return req;
+}
+
+TEST_P(Frames, LengthZeroIsMalformedAndCloses) {
+  Client client = stranger();
+  client.send_raw("\0\0"s);
+  const auto notice = client.expect_close();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->code(), NoticeACK::Malformed);
+  EXPECT_FALSE(notice->text().empty());
+}
+
+TEST_P(Frames, LengthOneIsMalformedAndCloses) {
+  Client client = player();
+  client.send_raw("\1\0x"s);
+  const auto notice = client.expect_close();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->code(), NoticeACK::Malformed);
+}
+
+TEST_P(Frames, MessagesBeforeAMalformedOneAreAnswered) {
+  Client client = player();
+  client.send_raw(frame(id_of<proto::ChatREQ>(), chat_req("still good").SerializeAsString()) + "\1\0x"s);
+  EXPECT_EQ(client.expect<proto::ChatACK>().content(), "still good");
+  const auto notice = client.expect_close();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->code(), NoticeACK::Malformed);
+}
+
+TEST_P(Frames, TruncatedFrameOfAClientThatGoesHarmsNobody) {
+  Client other = player();
+  {
+    Client client = player();
+    client.send_raw(frame(id_of<proto::ChatREQ>(), chat_req("never whole").SerializeAsString()).substr(0, 9));
+    client.shutdown_write();
+    client.expect_close();
+  }
+  {
+    Client client = player();
+    client.send_raw("\xff"s);
+    client.reset();
+  }
+  chat(other, "still here");
+}
+
+TEST_P(Frames, LargestMessageCrossesWholeAndHarmsNobody) {
+  Client large = player();
+  Client other = player();
+  const auto req = echo_of(kLargestBody);
+  for (int i = 0; i < 3; ++i) {
+    large.send(req);
+    chat(other, "beside a large one");
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(large.expect<proto::EchoACK>().content(), req.content());
+  chat(large, "after large ones");
+}
+
+TEST_P(Frames, MessageOverTheLimitIsToldAndCloses) {
+  ScopedSetting limit(mesh(), "agent/max_body", "1000");
+  Client other = player();
+  std::optional<NoticeACK> notice;
+  ASSERT_TRUE(wait_until([&] {  // until the new limit is live
+    Client client = player();
+    client.send(echo_of(2000));
+    client.shutdown_write();
+    notice = client.expect_close();
+    return notice && notice->code() == NoticeACK::TooLarge;
+  }));
+  EXPECT_EQ(notice->msg_id(), id_of<proto::EchoREQ>());
+  Client client = player();
+  client.send(echo_of(1000));
+  EXPECT_EQ(client.expect<proto::EchoACK>().ByteSizeLong(), 1000);
+  chat(other, "unharmed");
+}
+
+TEST_P(Frames, OneByteAtATimeIsAWholeMessage) {
+  Client client = player();
+  for (const char byte : frame(id_of<proto::ChatREQ>(), chat_req("slowly").SerializeAsString())) {
+    client.send_raw(std::string(1, byte));
+  }
+  EXPECT_EQ(client.expect<proto::ChatACK>().content(), "slowly");
+}
+
+TEST_P(Frames, ThousandMessagesInOneWriteComeBackInOrder) {
+  Client client = player();
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) {
+    proto::EchoREQ req;
+    req.set_content(std::to_string(i));
+    bytes += frame(id_of<proto::EchoREQ>(), req.SerializeAsString());
+  }
+  client.send_raw(bytes);
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(client.expect<proto::EchoACK>().content(), std::to_string(i));
+}
+
+TEST_P(Frames, UnknownIdIsToldAndDropped) {
+  Client client = player();
+  client.send(7, "whatever");
+  EXPECT_EQ(client.expect_notice(NoticeACK::MessageBlocked).msg_id(), 7);
+  chat(client, "the connection stays");
+}
+
+TEST_P(Frames, MessageWithoutARouteIsToldAndDropped) {
+  Client client = player();
+  proto::ChatACK forged;
+  forged.set_content("as if from the game");
+  client.send(forged);
+  EXPECT_EQ(client.expect_notice(NoticeACK::MessageBlocked).msg_id(), id_of<proto::ChatACK>());
+  chat(client, "the connection stays");
+}
+
+TEST_P(Frames, TooManyBlockedMessagesCloseTheClient) {
+  Client client = player();
+  for (int i = 0; i < 20; ++i) client.send(7, "");
+  const auto notice = client.expect_close();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->code(), NoticeACK::Blocked);
+}
+
+TEST_P(Frames, GarbageBodyIsToldAndDropped) {
+  Client client = player();
+  client.send(id_of<proto::ChatREQ>(), "\xff\xff\xff\xff\xff");
+  EXPECT_EQ(client.expect_notice(NoticeACK::MessageMalformed).msg_id(), id_of<proto::ChatREQ>());
+  chat(client, "the connection stays");
+}
+
+TEST_P(Frames, EmptyBodyIsAMessage) {
+  Client client = player();
+  client.send(id_of<proto::EchoREQ>(), "");
+  EXPECT_EQ(client.expect<proto::EchoACK>().content(), "");
+}
+
+}  // namespace
+}  // namespace cm::test

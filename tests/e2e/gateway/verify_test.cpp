@@ -1,0 +1,117 @@
+// What a client may do before, while and after it is admitted.
+#include "e2e/fixture.hpp"
+
+namespace cm::test {
+namespace {
+
+using proto::NoticeACK;
+
+class Verify : public OnDeployments {
+ protected:
+  [[nodiscard]] std::string verify_frame() {
+    return frame(id_of<proto::VerifyREQ>(), verify_req(mesh().ticket()).SerializeAsString());
+  }
+  static std::string chat_frame(const std::string& content) {
+    return frame(id_of<proto::ChatREQ>(), chat_req(content).SerializeAsString());
+  }
+};
+CM_ON_DEPLOYMENTS(Verify);
+
+TEST_P(Verify, ChatRightBehindTheVerifyWaitsForItsAnswer) {
+  for (int i = 0; i < 20; ++i) {
+    Client client = stranger();
+    client.send_raw(verify_frame() + chat_frame("first") + chat_frame("second"));
+    // Whatever others chat meanwhile comes after the admission, too: the first thing it hears is the answer.
+    const auto first = client.read();
+    ASSERT_TRUE(first && first->is<proto::VerifyACK>());
+    EXPECT_EQ(first->as<proto::VerifyACK>().result(), proto::NoError);
+    EXPECT_EQ(client.expect<proto::ChatACK>().content(), "first");
+    EXPECT_EQ(client.expect<proto::ChatACK>().content(), "second");
+  }
+}
+
+TEST_P(Verify, ChatBeforeItIsToldAndDropped) {
+  Client client = stranger();
+  client.send(chat_req("too early"));
+  const auto notice = client.expect_notice(NoticeACK::MessageNotAdmitted);
+  EXPECT_EQ(notice.msg_id(), id_of<proto::ChatREQ>());
+  client.send_raw(verify_frame());
+  EXPECT_EQ(client.expect<proto::VerifyACK>().result(), proto::NoError);
+  chat(client, "now it may");
+}
+
+TEST_P(Verify, PingBeforeItIsAnswered) {
+  Client client = stranger();
+  client.send(proto::PingACK());
+  client.expect<proto::PingACK>();
+}
+
+TEST_P(Verify, TooManyMessagesBeforeItCloseTheClient) {
+  Client client = stranger();
+  for (int i = 0; i < 20; ++i) client.send(chat_req("let me in"));
+  const auto notice = client.expect_close();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->code(), NoticeACK::NotAdmitted);
+}
+
+TEST_P(Verify, ASecondOneChangesNothing) {
+  Client client = player();
+  client.send_raw(verify_frame());
+  client.expect_notice(NoticeACK::AlreadyVerified);
+  chat(client, "as before");
+}
+
+TEST_P(Verify, AServiceThatIsNotThereOrNoGameIsRefused) {
+  Client client = stranger();
+  auto ticket = mesh().ticket();
+  const std::string game = ticket.game;
+  for (const std::string wrong : {"game#99@dev", "game", "", "#@", "no such thing", "hub#0@dev", "agent#0@dev"}) {
+    ticket.game = wrong;
+    client.send(verify_req(ticket));
+    EXPECT_EQ(client.expect<proto::VerifyACK>().result(), proto::GameNotFound) << wrong;
+  }
+  ticket.game = game;
+  client.send(verify_req(ticket));
+  EXPECT_EQ(client.expect<proto::VerifyACK>().result(), proto::NoError);
+  chat(client, "in at last");
+}
+
+TEST_P(Verify, ChatBehindOneThatFailsIsNotAdmitted) {
+  Client client = stranger();
+  auto ticket = mesh().ticket();
+  ticket.game = "game#99@dev";
+  client.send_raw(frame(id_of<proto::VerifyREQ>(), verify_req(ticket).SerializeAsString()) + chat_frame("me too"));
+  EXPECT_EQ(client.expect<proto::VerifyACK>().result(), proto::GameNotFound);
+  EXPECT_EQ(client.expect_notice(NoticeACK::MessageNotAdmitted).msg_id(), id_of<proto::ChatREQ>());
+}
+
+TEST_P(Verify, AGarbledOneIsToldAndTheNextOneCounts) {
+  Client client = stranger();
+  client.send(id_of<proto::VerifyREQ>(), "\xff\xff\xff\xff");
+  EXPECT_EQ(client.expect_notice(NoticeACK::MessageMalformed).msg_id(), id_of<proto::VerifyREQ>());
+  client.send_raw(verify_frame());
+  EXPECT_EQ(client.expect<proto::VerifyACK>().result(), proto::NoError);
+}
+
+TEST_P(Verify, AClientThatNeverDoesIsClosedInTime) {
+  ScopedSetting limit(mesh(), "agent/verify_timeout_sec", "1");
+  Client admitted = player();
+  Client client = stranger();
+  const auto notice = client.expect_close();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->code(), NoticeACK::NotAdmitted);
+  chat(admitted, "stays");
+}
+
+TEST_P(Verify, WhoIsNotAdmittedHearsNoBroadcast) {
+  Client client = stranger();
+  client.send(proto::PingACK());
+  client.expect<proto::PingACK>();
+  Client talker = player();
+  chat(talker, "for players only");
+  chat(talker, "once more");
+  EXPECT_TRUE(client.silent());
+}
+
+}  // namespace
+}  // namespace cm::test

@@ -1,0 +1,85 @@
+// What stands in Consul's KV, written there by hosts and by hand.
+#include <boost/json.hpp>
+
+#include "e2e/fixture.hpp"
+#include "echo.pb.h"
+
+namespace cm::test {
+namespace {
+
+class ConsulKv : public OnDeployments {
+ protected:
+  [[nodiscard]] ConsulServer& consul() { return mesh().consul(); }
+  [[nodiscard]] std::string setting(const std::string& path, const std::string& field = "value") {
+    const auto& value = mesh().host("agent").query({"settings", "get", path}).as_array().at(0).at(field);
+    return value.is_string() ? std::string(value.as_string()) : std::string();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Deployments, ConsulKv, testing::Values(Shape::consul), testing::PrintToStringParamName());
+
+TEST_P(ConsulKv, DocumentsItselfWithDefaults) {
+  EXPECT_EQ(consul().kv_get("cellmesh/config/agent/heartbeat_sec"), "0");
+  EXPECT_EQ(consul().kv_get("cellmesh/config/agent/max_refused"), "8");
+  EXPECT_EQ(consul().kv_get("cellmesh/config/hub/status_ttl_sec"), "6");
+  EXPECT_EQ(consul().kv_get("cellmesh/config/login/timeout_sec"), "10");
+  const auto routes = consul().kv_get("cellmesh/routes/game");
+  ASSERT_TRUE(routes);
+  EXPECT_NE(routes->find("proto.ChatREQ"), std::string::npos) << *routes;
+}
+
+TEST_P(ConsulKv, BadValueByHandIsRefusedWithAWarningThatNamesIt) {
+  Host& agent = mesh().host("agent");
+  const auto offset = agent.process().output_size();
+  consul().kv_put("cellmesh/config/agent/max_refused", "a few");
+  EXPECT_TRUE(agent.wait_for_log("cellmesh/config/agent/max_refused", seconds(10), offset)) << tail(agent.log());
+  EXPECT_TRUE(wait_until([&] { return setting("agent/max_refused", "refused") == "a few"; }));
+  EXPECT_EQ(setting("agent/max_refused"), "8");
+  consul().kv_put("cellmesh/config/agent/max_refused", "9");
+  EXPECT_TRUE(wait_until([&] { return setting("agent/max_refused") == "9"; }, seconds(1)));
+  consul().kv_put("cellmesh/config/agent/max_refused", "8");
+}
+
+TEST_P(ConsulKv, BrokenRoutesByHandAreRefusedWithAWarningAndTheOldOnesStay) {
+  Host& agent = mesh().host("agent");
+  const auto before = *consul().kv_get("cellmesh/routes/echo");
+  const auto offset = agent.process().output_size();
+  consul().kv_put("cellmesh/routes/echo", R"({"version":"9.0.0","rules":[{"id":)");
+  EXPECT_TRUE(agent.wait_for_log("cellmesh/routes/echo", seconds(10), offset)) << tail(agent.log());
+  Client client = player();
+  proto::EchoREQ req;
+  client.send(req);
+  client.expect<proto::EchoACK>();
+  consul().kv_put("cellmesh/routes/echo", before);
+}
+
+TEST_P(ConsulKv, PluginsNamedForAHostAreLoadedAndUnloaded) {
+  Host& host = mesh().add_host("empty", {"--index", "7"});
+  const std::string key = "cellmesh/hosts/7@dev/plugins";
+  const auto plugins = [&] { return host.query({"plugins"}).as_array().size(); };
+  ASSERT_TRUE(wait_until([&] { return consul().kv_get(key).has_value(); })) << "the KV documents the key by itself";
+  consul().kv_put(key, "echo,hub");
+  EXPECT_TRUE(wait_until([&] { return plugins() == 2; })) << tail(host.log());
+  consul().kv_put(key, "hub");
+  EXPECT_TRUE(wait_until([&] { return plugins() == 1; })) << tail(host.log());
+  const auto offset = host.process().output_size();
+  consul().kv_put(key, "hub,nothing_of_that_name");
+  EXPECT_TRUE(host.wait_for_log("nothing_of_that_name", seconds(10), offset)) << tail(host.log());
+  EXPECT_EQ(plugins(), 1U);
+  consul().kv_put(key, "");
+  EXPECT_TRUE(wait_until([&] { return plugins() == 0; })) << tail(host.log());
+}
+
+TEST_P(ConsulKv, BootstrapFileSaysWhereConsulIs) {
+  TempDir folder;
+  write_file(folder / "bootstrap.yaml",
+             "consul:\n  url: " + consul().url() + "\ngroup: dev\nindex: 8\nplugins: [echo]\n");
+  Host host({.folder = folder.path(), .arguments = {"--bootstrap", (folder / "bootstrap.yaml").string()}, .env = {}});
+  host.await_ready();
+  EXPECT_TRUE(wait_until(
+      [&] { return consul().get("/v1/health/service/echo?passing").find("echo#8@dev") != std::string::npos; }));
+  EXPECT_EQ(host.stop(), 0);
+  EXPECT_EQ(consul().get("/v1/health/service/echo").find("echo#8@dev"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cm::test

@@ -1,0 +1,112 @@
+#include "support/deployment.hpp"
+
+#include <array>
+#include <boost/json.hpp>
+#include <iostream>
+#include <stdexcept>
+#include <utility>
+
+#include "echo.pb.h"
+
+namespace cm::test {
+namespace {
+
+constexpr std::array<const char*, 5> kKinds{"agent", "login", "game", "hub", "echo"};
+constexpr const char* kAll = "all";
+
+// `agent/max_body` -> `agent`
+std::string service_of(const std::string& setting) { return setting.substr(0, setting.find('/')); }
+
+// The setting's value as its service's host has it.
+std::string value_of(Host& host, const std::string& setting) {
+  const auto rows = host.query({"settings", "get", setting});
+  for (const auto& row : rows.as_array()) return std::string(row.at("value").as_string());
+  throw std::runtime_error("no setting " + setting);
+}
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& out, Shape shape) {
+  return out << (shape == Shape::embedded ? "embedded" : "consul");
+}
+
+Deployment::Deployment(Shape shape, Options options) : shape_(shape), options_(std::move(options)) {
+  if (shape_ == Shape::embedded) {
+    launch(kAll, {"--dev", "--login-port", "0"});
+  } else {
+    consul_ = std::make_unique<ConsulServer>();
+    for (const std::string kind : kKinds) add_host(kind, {"--plugins", kind});
+  }
+  for (auto& [name, host] : hosts_) host->await_ready();
+  if (options_.await) await_serving();
+}
+
+Host& Deployment::launch(const std::string& name, std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
+  auto& host = hosts_[name];
+  host = std::make_unique<Host>(Host::Options{.folder = folder_ / name,
+                                              .arguments = std::move(arguments),
+                                              .plugin_dir = options_.plugin_dir,
+                                              .env = options_.env});
+  return *host;
+}
+
+Host& Deployment::add_host(const std::string& name, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"--consul", consul_->url()});
+  return launch(name, std::move(arguments));
+}
+
+Host& Deployment::host(const std::string& kind) {
+  const auto it = hosts_.find(shape_ == Shape::embedded ? kAll : kind);
+  if (it == hosts_.end()) throw std::runtime_error("no host " + kind);
+  return *it->second;
+}
+
+std::vector<Host*> Deployment::hosts() {
+  std::vector<Host*> all;
+  for (auto& [name, host] : hosts_) all.push_back(host.get());
+  return all;
+}
+
+std::string Deployment::login_address() { return host("login").await_ready().address_of("login"); }
+
+void Deployment::await_serving() {
+  std::string last;
+  const bool serves = wait_until([&] {
+    try {
+      Client client = player();
+      chat(client, "is anybody there?");
+      proto::EchoREQ req;
+      req.set_content("hello");
+      client.send(req);
+      return client.expect<proto::EchoACK>(seconds(1)).content() == "hello";
+    } catch (const std::exception& e) {
+      last = e.what();
+      return false;
+    }
+  });
+  if (serves) return;
+  for (auto& [name, host] : hosts_) std::cerr << "--- " << name << "\n" << tail(host->log()) << '\n';
+  throw std::runtime_error("the mesh does not serve players: " + last);
+}
+
+void Deployment::set(const std::string& setting, const std::string& value) {
+  (void)host(service_of(setting)).query({"settings", "set", setting, value});
+}
+
+ScopedSetting::ScopedSetting(Deployment& deployment, std::string setting, const std::string& value)
+    : deployment_(deployment), setting_(std::move(setting)) {
+  before_ = value_of(deployment_.host(service_of(setting_)), setting_);
+  deployment_.set(setting_, value);
+}
+
+ScopedSetting::~ScopedSetting() {
+  try {
+    deployment_.set(setting_, before_);
+    wait_until([this] { return value_of(deployment_.host(service_of(setting_)), setting_) == before_; });
+  } catch (const std::exception& e) {
+    std::cerr << "cannot put " << setting_ << " back: " << e.what() << '\n';
+  }
+}
+
+}  // namespace cm::test

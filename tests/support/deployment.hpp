@@ -1,0 +1,79 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "support/consul.hpp"
+#include "support/host.hpp"
+#include "support/player.hpp"
+#include "support/temp_dir.hpp"
+
+namespace cm::test {
+
+// The two ways in which the same services can stand.
+enum class Shape {
+  embedded,  // all in one `cellmesh host --dev`
+  consul,    // each in a host of its own, on real Consul
+};
+std::ostream& operator<<(std::ostream& out, Shape shape);
+
+// A running mesh of agent, login, game, hub and echo that serves players.
+class Deployment {
+ public:
+  struct Options {
+    std::filesystem::path plugin_dir = shipped_plugins();
+    std::vector<std::string> arguments;  // of every host, besides its own
+    std::map<std::string, std::string> env;
+    bool await = true;  // that a player is served
+  };
+  explicit Deployment(Shape shape) : Deployment(shape, Options()) {}
+  Deployment(Shape shape, Options options);
+
+  [[nodiscard]] Shape shape() const { return shape_; }
+  // The host that runs a kind of service.
+  [[nodiscard]] Host& host(const std::string& kind);
+  [[nodiscard]] std::vector<Host*> hosts();
+  // One more host on the same Consul.
+  Host& add_host(const std::string& name, std::vector<std::string> arguments);
+  // Only of the consul shape.
+  [[nodiscard]] ConsulServer& consul() { return *consul_; }
+
+  [[nodiscard]] std::string login_address();
+  [[nodiscard]] Ticket ticket() { return await_ticket(login_address()); }
+  [[nodiscard]] Client player() { return enter(ticket()); }
+
+  // Until a player chats, and is answered by echo.
+  void await_serving();
+
+  // Writes `agent/max_body`, say, to the KV.
+  void set(const std::string& setting, const std::string& value);
+
+ private:
+  Host& launch(const std::string& name, std::vector<std::string> arguments);
+
+  const Shape shape_;
+  const Options options_;
+  TempDir folder_;
+  std::unique_ptr<ConsulServer> consul_;
+  std::map<std::string, std::unique_ptr<Host>> hosts_;  // by kind, or by the name of add_host()
+};
+
+// Changes a setting and puts its old value back at the end.
+class ScopedSetting {
+ public:
+  ScopedSetting(Deployment& deployment, std::string setting, const std::string& value);
+  ~ScopedSetting();
+  ScopedSetting(const ScopedSetting&) = delete;
+  ScopedSetting& operator=(const ScopedSetting&) = delete;
+
+ private:
+  Deployment& deployment_;
+  const std::string setting_;
+  std::string before_;
+};
+
+}  // namespace cm::test
