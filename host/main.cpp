@@ -1,1 +1,12 @@
-int main() { return 0; }
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/command.hpp"
+
+// The `cellmesh` program: one word, one command.
+int main(int argc, char** argv) {
+  using namespace cm::cli;
+  const std::vector<Command> commands{host_command(), chat_command(), ctl_command(), manifest_command()};
+  return dispatch(commands, std::vector<std::string>(argv + 1, argv + argc), std::cout, std::cerr);
+}

@@ -1,0 +1,158 @@
+#include "cli/chat.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <vector>
+
+#include "cli/command.hpp"
+#include "cli/terminal.hpp"
+#include "cli/text.hpp"
+
+namespace cm::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = ChatClient::Clock;
+
+constexpr milliseconds kGoodbye{1'000};
+
+// One run of `cellmesh chat`: the terminal and the client around one poll().
+class Chat final : public ChatView {
+ public:
+  Chat(ChatConfig config, milliseconds patience)
+      : name_(config.name), patience_(patience), client_(std::move(config), *this) {}
+
+  int run() {
+    client_.start();
+    while (!done()) turn();
+    if (signal_ != 0) return 128 + signal_;
+    return verdict();
+  }
+
+  void on_online(const std::string& agent, const std::string& game) override {
+    std::string text = was_online_ ? "back: " : "you are " + printable(name_) + ", ";
+    text += "agent " + printable(agent) + ", game " + game;
+    if (!was_online_) text += terminal_.interactive() ? "; type and press Enter, Ctrl-D leaves" : "";
+    was_online_ = true;
+    told_.clear();
+    terminal_.show_note(text);
+  }
+  void on_chat(const std::string& content) override { terminal_.show_chat(printable(content)); }
+  void on_notice(const std::string& sentence) override { terminal_.show_note(sentence); }
+  void on_trouble(const std::string& sentence, std::optional<milliseconds> retry_in) override {
+    if (!retry_in) return terminal_.show_note(printable(sentence) + "; `cellmesh chat` comes back");
+    if (sentence == told_) return;  // at each retry it is the same
+    told_ = sentence;
+    terminal_.show_note(printable(sentence) + "; trying again");
+  }
+
+ private:
+  // After the end of input, what was said must have come back, as long as anything moves. A person who leaves waits for
+  // a moment only, and not at all without a connection.
+  bool done() {
+    if (signal_ != 0 || client_.state() == ChatClient::State::ended) return true;
+    if (!input_ended_) return false;
+    if (client_.open_lines() == 0) return true;
+    if (terminal_.interactive() && client_.state() != ChatClient::State::online) return true;
+    return Clock::now() >= last_moment();
+  }
+
+  [[nodiscard]] Clock::time_point last_moment() const {
+    return progress_ + (terminal_.interactive() ? std::min(patience_, kGoodbye) : patience_);
+  }
+
+  void turn() {
+    const bool wants_input = !input_ended_ && (terminal_.interactive() || client_.takes_lines());
+    std::array<pollfd, 3> fds{
+        client_.interest(), {wants_input ? STDIN_FILENO : -1, POLLIN, 0}, {terminal_.signal_fd(), POLLIN, 0}};
+    Clock::time_point until = client_.deadline();
+    if (input_ended_) until = std::min(until, last_moment());
+    const auto wait = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+    const int rc = ::poll(fds.data(), fds.size(), static_cast<int>(std::clamp<milliseconds::rep>(wait, 0, 60'000)));
+    if (rc < 0) {
+      if (errno != EINTR) signal_ = SIGABRT;
+      return;
+    }
+    if (fds[2].revents != 0) signal_ = terminal_.take_signal();
+    if (fds[1].revents != 0) take_input();
+    const std::uint64_t echoed = client_.echoed();
+    client_.step(fds[0].revents);
+    if (client_.echoed() != echoed) progress_ = Clock::now();
+  }
+
+  void take_input() {
+    std::vector<std::string> lines;
+    input_ended_ = !terminal_.read(lines);
+    progress_ = Clock::now();
+    for (const std::string& line : lines) {
+      if (line.find_first_not_of(" \t") == std::string::npos) continue;
+      if (line.size() > ChatClient::kLongestLine) terminal_.show_note("the line is too long and was cut");
+      if (!say(line)) terminal_.show_note("too many lines wait already; not kept: " + printable(line));
+    }
+  }
+
+  bool say(const std::string& line) {
+    const bool offline = client_.state() != ChatClient::State::online;
+    if (!client_.say(line)) return false;
+    if (offline && terminal_.interactive()) terminal_.show_note("not connected, kept until it is: " + printable(line));
+    return true;
+  }
+
+  int verdict() {
+    if (client_.state() == ChatClient::State::ended) return kFailed;
+    if (terminal_.interactive()) {
+      if (client_.open_lines() > 0) {
+        terminal_.show_note(std::to_string(client_.open_lines()) + " of your lines did not come through");
+      }
+      return kOk;
+    }
+    const std::uint64_t failed = client_.lost() + client_.open_lines();
+    if (failed == 0) return kOk;
+    terminal_.show_note(std::to_string(failed) + " of your lines did not come through" +
+                        (client_.trouble().empty() ? "" : ": " + printable(client_.trouble())));
+    return kFailed;
+  }
+
+  const std::string name_;
+  const milliseconds patience_;
+  Terminal terminal_;
+  ChatClient client_;
+  bool was_online_ = false;
+  bool input_ended_ = false;
+  int signal_ = 0;
+  std::string told_;  // the last trouble that was shown
+  Clock::time_point progress_ = Clock::now();
+};
+
+}  // namespace
+
+base::Status check_chat_name(const std::string& name) {
+  if (name.empty() || name.size() > 64 || printable(name) != name) {
+    return base::error("--name is \"" + printable(name) + "\", and must be 1 to 64 bytes that can be shown");
+  }
+  return {};
+}
+
+std::string default_chat_name() {
+  const char* user = std::getenv("USER");
+  const passwd* entry = user == nullptr || *user == '\0' ? ::getpwuid(::geteuid()) : nullptr;
+  if (entry != nullptr) user = entry->pw_name;
+  std::string name = user == nullptr || *user == '\0' || check_chat_name(user).has_error() ? "player" : user;
+  name.resize(std::min<std::size_t>(name.size(), 32));
+  return valid_utf8(name) + "-" + std::to_string(1000 + std::random_device{}() % 9000);
+}
+
+int run_chat(ChatConfig config, milliseconds patience) {
+  const int code = Chat(std::move(config), patience).run();
+  if (code > 128) ::raise(code - 128);  // as whoever waits for this process expects of a signal
+  return code;
+}
+
+}  // namespace cm::cli

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "client.pb.h"
+
+namespace cm::cli {
+
+// What a gateway's notice means, as a sentence for the player.
+std::string describe(const proto::NoticeACK& notice);
+
+// What a login's or a game's refusal means and what to do.
+std::string describe(proto::ResultCode result);
+
+// The gateway closes the connection after this notice.
+bool closes(const proto::NoticeACK& notice);
+
+// The message that the notice is about did not get through.
+bool tells_of_a_drop(const proto::NoticeACK& notice);
+
+}  // namespace cm::cli

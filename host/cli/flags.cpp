@@ -1,0 +1,106 @@
+#include "cli/flags.hpp"
+
+#include <algorithm>
+
+#include "base/closest.hpp"
+
+namespace cm::cli {
+namespace {
+
+constexpr std::size_t kWidth = 100;
+
+const Flag* find(std::span<const Flag> flags, std::string_view name) {
+  const auto it = std::find_if(flags.begin(), flags.end(), [&](const Flag& f) { return f.name == name; });
+  return it == flags.end() ? nullptr : &*it;
+}
+
+base::Error unknown(std::span<const Flag> flags, std::string_view arg, std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Flag& flag : flags) names.push_back(flag.name);
+  const std::string_view meant = base::closest(name, names);
+  return base::error("there is no flag " + std::string(arg) +
+                     (meant.empty() ? "; --help lists them" : "; did you mean --" + std::string(meant) + "?"));
+}
+
+std::string head(const Flag& flag) { return "  --" + flag.name + (flag.value.empty() ? "" : " " + flag.value); }
+
+}  // namespace
+
+std::string Arguments::get(std::string_view flag, std::string_view otherwise) const {
+  const auto it = flags.find(flag);
+  return it == flags.end() ? std::string(otherwise) : it->second;
+}
+
+base::Result<Arguments> parse_arguments(std::span<const Flag> flags, std::span<const std::string> args) {
+  Arguments out;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    const std::string& arg = args[i];
+    if (arg == "--") {
+      out.words.insert(out.words.end(), args.begin() + static_cast<std::ptrdiff_t>(i) + 1, args.end());
+      break;
+    }
+    if (arg == "--help" || arg == "-h") {
+      out.help = true;
+      continue;
+    }
+    if (arg.size() < 2 || arg.front() != '-') {
+      out.words.push_back(arg);
+      continue;
+    }
+    const auto equal = arg.find('=');
+    const std::string written = arg.substr(0, equal);
+    const std::string name = written.substr(std::min(written.find_first_not_of('-'), written.size()));
+    const Flag* flag = written.starts_with("--") ? find(flags, written.substr(2)) : nullptr;
+    if (flag == nullptr) return unknown(flags, written, name);
+    if (flag->value.empty()) {
+      const std::string value = equal == std::string::npos ? "true" : arg.substr(equal + 1);
+      if (value != "true" && value != "false")
+        return base::error(written + " is a switch; write it alone, or " + written + "=false");
+      out.flags[flag->name] = value;
+      continue;
+    }
+    if (equal != std::string::npos) {
+      out.flags[flag->name] = arg.substr(equal + 1);
+      continue;
+    }
+    if (i + 1 == args.size() || args[i + 1].starts_with("--")) {
+      return base::error(written + " needs a value: " + written + " " + flag->value);
+    }
+    out.flags[flag->name] = args[++i];
+  }
+  return out;
+}
+
+std::string describe_flags(std::span<const Flag> flags) {
+  std::size_t column = 0;
+  for (const Flag& flag : flags) column = std::max(column, head(flag).size() + 3);
+  std::string out;
+  for (const Flag& flag : flags) {
+    std::string line = head(flag);
+    line.resize(column, ' ');
+    out += line + wrap(flag.help, kWidth - column, column) + "\n";
+  }
+  return out;
+}
+
+std::string wrap(std::string_view text, std::size_t width, std::size_t indent) {
+  std::string out;
+  std::size_t used = 0;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    if (used > 0 && used + 1 + word.size() > width) {
+      out += "\n" + std::string(indent, ' ');
+      used = 0;
+    }
+    if (used > 0) {
+      out += ' ';
+      ++used;
+    }
+    out += word;
+    used += word.size();
+  }
+  return out;
+}
+
+}  // namespace cm::cli
