@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/json/object.hpp>
 
 #include "admin/server.hpp"
 #include "discovery/discovery.hpp"
@@ -22,7 +23,7 @@
 #include "gateway/task_thread.hpp"
 #include "mesh/mesh.hpp"
 #include "net/io_worker.hpp"
-#include "plugin/manager.hpp"
+#include "plugin/plugin_manager.hpp"
 #include "routing/registry.hpp"
 #include "routing/route_table.hpp"
 #include "session/gateway.hpp"
@@ -40,18 +41,24 @@ class Gateway {
 
   // Returns the process's exit code. [main thread]
   int run();
+  // False when a plugin hangs: its thread still runs, and the process must end with std::_Exit().
+  [[nodiscard]] bool clean() const { return clean_; }
 
  private:
   // The story of a host, in order. [main thread]
   base::Status start();
-  void build();
+  base::Status build();
   void on_discovery_ready();
   void watch_wanted_plugins();
   void on_plugins_up(const base::Status& status);  // [task thread]
   void stop();
 
-  std::unique_ptr<plugin::Manager> make_plugins();
+  base::Status build_discovery();
+  void build_mesh();
+  void build_plugins();
   admin::Handlers commands();
+  [[nodiscard]] boost::json::object status() const;  // [any thread]
+  [[nodiscard]] std::int64_t uptime_seconds() const;
   void apply_host_settings(const discovery::Settings::Change& change);  // [discovery's thread]
   void tick();
   // Ends the host with an error. [any thread]
@@ -59,6 +66,8 @@ class Gateway {
 
   // Which plugins: gateway_plugins.cpp.
   [[nodiscard]] std::string plugins_key() const;
+  // By hand, `cellmesh ctl load`: also in the KV's list where that decides, so that it lasts.
+  void change_list(const std::string& name, bool add, PluginSet::Done done);
   void want_plugins(const std::string& list);  // [discovery's thread]
   void on_folder_change(const std::string& file, bool exists);
   [[nodiscard]] std::vector<std::string> plugins_of_folder() const;
@@ -80,7 +89,10 @@ class Gateway {
   boost::asio::signal_set signals_{main_};
   boost::asio::steady_timer tick_{main_};
   FolderWatch folder_;
-  int exit_code_ = 0;  // main thread
+  // Main thread.
+  int exit_code_ = 0;
+  bool clean_ = true;
+
   std::atomic<bool> ready_{false};
   std::atomic<bool> conflict_at_start_{false};
   std::optional<std::string> wanted_list_;  // discovery's thread: the KV's list as last taken
@@ -94,7 +106,7 @@ class Gateway {
   std::unique_ptr<discovery::Settings> settings_;
   std::unique_ptr<session::Gateway> sessions_;
   std::unique_ptr<mesh::Mesh> mesh_;  // none with --dev: there is one host
-  std::unique_ptr<plugin::Manager> plugins_;
+  std::unique_ptr<plugin::PluginManager> plugins_;
   std::unique_ptr<RouteSync> route_sync_;
   std::unique_ptr<Registrar> registrar_;
   std::unique_ptr<Peers> peers_;

@@ -1,0 +1,248 @@
+#include "gateway/gateway.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include <spdlog/fmt/ranges.h>
+#include <sys/resource.h>
+#include <boost/asio/post.hpp>
+
+#include "base/host_port.hpp"
+#include "base/log.hpp"
+#include "discovery/consul.hpp"
+#include "discovery/embedded.hpp"
+#include "gateway/host_settings.hpp"
+#include "gateway/ready_file.hpp"
+
+namespace cm::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kTick = std::chrono::seconds(5);
+
+auto& logger() { return base::log(base::Room::gateway); }
+
+std::int64_t steady_ms() {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// A client is a descriptor: take as many as the machine gives.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+}  // namespace
+
+Gateway::Gateway(const Bootstrap& bootstrap)
+    : bootstrap_(bootstrap),
+      boot_(mesh::new_boot()),
+      started_ms_(steady_ms()),
+      self_{bootstrap.name, bootstrap.mesh, boot_, {}},
+      folder_(main_, [this](const std::string& file, bool exists) { on_folder_change(file, exists); }) {}
+
+Gateway::~Gateway() = default;
+
+int Gateway::run() {
+  if (auto status = start(); !status) {
+    logger().error("{}", status.error().text);
+    return 1;
+  }
+  main_.run();
+  stop();
+  return exit_code_;
+}
+
+base::Status Gateway::start() {
+  raise_descriptor_limit();
+  signals_.add(SIGTERM);
+  signals_.add(SIGINT);
+  signals_.async_wait([this](const boost::system::error_code& ec, int signal) {
+    if (ec) return;
+    logger().info("stopping signal={}", signal == SIGINT ? "SIGINT" : "SIGTERM");
+    main_.stop();
+  });
+  if (auto status = build(); !status) return status;
+  for (auto& worker : workers_) worker->start();
+  if (mesh_) {
+    auto address = mesh_->start();
+    if (!address) return address.error();
+    self_.link_address = *address;
+  }
+  registrar_->start(self_);
+  peers_ = std::make_unique<Peers>(
+      *discovery_, self_,
+      Peers::Callbacks{[this](std::vector<discovery::ServiceRecord> records) {
+                         if (mesh_) mesh_->set_peers(std::move(records));
+                       },
+                       [this](const discovery::ServiceRecord& record) { on_conflict(record); }});
+  admin_ = std::make_unique<admin::Server>(admin::ServerConfig{.path = bootstrap_.admin_socket}, commands());
+  if (auto status = admin_->start(); !status) return status;
+  logger().info("host {} starts mesh={} boot={} workers={} link={} admin={}", bootstrap_.name, bootstrap_.mesh, boot_,
+                workers_.size(), self_.link_address.empty() ? "none" : self_.link_address, bootstrap_.admin_socket);
+  discovery_->start([this] { boost::asio::post(main_, [this] { on_discovery_ready(); }); });
+  tick();
+  return {};
+}
+
+base::Status Gateway::build() {
+  for (unsigned i = 0; i < bootstrap_.io_workers; ++i) workers_.push_back(std::make_unique<net::IoWorker>(i));
+  if (auto status = build_discovery(); !status) return status;
+  settings_ = std::make_unique<discovery::Settings>(*discovery_);
+  tasks_ = std::make_unique<TaskThread>();
+  registrar_ = std::make_unique<Registrar>(registry_, *discovery_);
+  registry_.listen(
+      [this](routing::Registry::Event event, routing::ServiceRef ref) { registrar_->on_event(event, ref); });
+  sessions_ = std::make_unique<session::Gateway>(workers_, registry_, routes_);
+  if (!bootstrap_.dev) build_mesh();
+  build_plugins();
+  route_sync_ =
+      std::make_unique<RouteSync>(*discovery_, routes_, [this] { tasks_->run([this] { update_kinds(nullptr); }); });
+  return {};
+}
+
+base::Status Gateway::build_discovery() {
+  if (bootstrap_.dev) {
+    discovery_ = std::make_unique<discovery::EmbeddedDiscovery>();
+    return {};
+  }
+  discovery::ConsulConfig config;
+  config.url = bootstrap_.consul_url;
+  config.token = bootstrap_.consul_token;
+  config.ca_file = bootstrap_.consul_ca;
+  config.mesh = bootstrap_.mesh;
+  auto consul = discovery::ConsulDiscovery::make(std::move(config));
+  if (!consul) return consul.error();
+  discovery_ = std::move(*consul);
+  return {};
+}
+
+void Gateway::build_mesh() {
+  mesh::Config config;
+  config.name = bootstrap_.name;
+  config.mesh = bootstrap_.mesh;
+  config.boot = boot_;
+  const auto listen = base::HostPort::parse(bootstrap_.link_listen, 0);
+  config.listen_address = listen ? listen->host : bootstrap_.link_listen;
+  config.listen_port = listen ? listen->port : std::uint16_t{0};
+  config.on_refused = [](const mesh::Refused& refused) {
+    logger().error("not linked to {}: {}", refused.host, refused.text);
+  };
+  std::vector<net::IoWorker*> workers;
+  for (const auto& worker : workers_) workers.push_back(worker.get());
+  mesh_ = std::make_unique<mesh::Mesh>(std::move(config), std::move(workers), registry_);
+}
+
+void Gateway::build_plugins() {
+  plugin::PluginManagerConfig config;
+  config.identity = {bootstrap_.name, bootstrap_.index, bootstrap_.group, bootstrap_.mesh, boot_};
+  config.plugin_dir = bootstrap_.plugin_dir;
+  if (bootstrap_.dev) config.setting_overrides["login"]["port"] = std::to_string(bootstrap_.login_port);
+  plugins_ = std::make_unique<plugin::PluginManager>(std::move(config), registry_, *settings_, sessions_.get(),
+                                                     plugin::PluginManagerHooks{});
+  plugin_set_ = std::make_unique<PluginSet>(
+      *tasks_, PluginSet::Actions{[this](const std::string& name) { return load_plugin(name); },
+                                  [this](const std::string& name) { return unload_plugin(name); },
+                                  [this] { return plugins_->loaded(); }});
+}
+
+std::int64_t Gateway::uptime_seconds() const { return (steady_ms() - started_ms_) / 1000; }
+
+void Gateway::on_discovery_ready() {
+  route_sync_->start();
+  settings_->declare(kHostSettings, fmt::format("{}@{}", bootstrap_.index, bootstrap_.group), host_setting_fields(),
+                     {{"log", bootstrap_.log_level}},
+                     [this](const discovery::Settings::Change& change) { apply_host_settings(change); });
+  watch_wanted_plugins();
+}
+
+void Gateway::apply_host_settings(const discovery::Settings::Change& change) {
+  if (auto status = base::set_log_levels(change.values.at("log")); !status) {
+    logger().warn("the setting host/log is refused: {}; the old levels stay", status.error().text);
+  }
+  auto rule = LinkRule::parse(change.values.at("link_rule"), bootstrap_.group);
+  if (rule) {
+    peers_->set_rule(std::move(*rule));
+  } else {
+    logger().warn("the setting host/link_rule is refused: {}; the old one stays", rule.error().text);
+  }
+}
+
+void Gateway::on_plugins_up(const base::Status& status) {
+  if (!status && conflict_at_start_) {
+    fail(status.error().text);
+    return;
+  }
+  if (ready_.exchange(true)) return;
+  if (!bootstrap_.ready_file.empty()) {
+    if (auto written = write_ready_file(bootstrap_.ready_file, bootstrap_.name, registry_); !written) {
+      fail(written.error().text);
+      return;
+    }
+  }
+  for (const auto& entry : registry_.snapshot()->entries) {
+    if (entry.host.empty() && !entry.public_address.empty()) {
+      logger().info("{} takes clients at {}", names_.service_id(entry.ref), entry.public_address);
+    }
+  }
+  logger().info("ready after {} ms plugins={}", steady_ms() - started_ms_, fmt::join(plugins_->loaded(), ","));
+}
+
+void Gateway::fail(const std::string& why) {
+  boost::asio::post(main_, [this, why] {
+    logger().error("{}", why);
+    exit_code_ = 1;
+    main_.stop();
+  });
+}
+
+void Gateway::tick() {
+  tick_.expires_after(kTick);
+  tick_.async_wait([this](const boost::system::error_code& ec) {
+    if (ec) return;
+    registrar_->refresh_loads();
+    tick();
+  });
+}
+
+// Nothing that was accepted is lost: others hear first that they shall send no more, what is on its way then is still
+// handled, and only then do services stop, last loaded first.
+void Gateway::stop() {
+  if (admin_) admin_->stop();
+  if (registrar_) registrar_->withdraw();
+  for (const auto& entry : registry_.snapshot()->entries) {
+    if (entry.host.empty() && entry.clients) sessions_->stop_accepting(entry.ref);
+  }
+  if (tasks_) tasks_->stop();  // a load that runs ends first
+  clean_ = !plugins_ || plugins_->stop_all();
+  if (discovery_) discovery_->stop();
+  if (mesh_) mesh_->stop();
+  if (sessions_) sessions_->stop();
+  for (auto& worker : workers_) worker->stop();
+  logger().info("stopped");
+}
+
+int run_host(const Bootstrap& bootstrap) {
+  if (auto status = base::init_log(bootstrap.log_level, bootstrap.log_file); !status) {
+    logger().error("{}", status.error().text);
+    return 1;
+  }
+  Gateway gateway(bootstrap);
+  const int exit_code = gateway.run();
+  if (!gateway.clean()) {
+    // A plugin's hook hangs; its thread cannot be ended, and destroying what it stands on would crash.
+    spdlog::shutdown();
+    std::_Exit(1);
+  }
+  return exit_code;
+}
+
+}  // namespace cm::gateway

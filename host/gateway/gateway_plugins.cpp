@@ -1,0 +1,213 @@
+// The part of Gateway that decides which plugins are loaded.
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include <spdlog/fmt/ranges.h>
+
+#include "base/log.hpp"
+#include "gateway/gateway.hpp"
+
+namespace cm::gateway {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kCatalogAnswer = std::chrono::seconds(10);
+constexpr std::chrono::milliseconds kProbe{2000};
+
+auto& logger() { return base::log(base::Room::gateway); }
+
+}  // namespace
+
+std::string Gateway::plugins_key() const { return "cellmesh/hosts/" + bootstrap_.name + "/plugins"; }
+
+void Gateway::watch_wanted_plugins() {
+  const auto up = [this](base::Status status) { on_plugins_up(status); };
+  if (bootstrap_.plugins) {
+    plugin_set_->want(*bootstrap_.plugins, up);
+    return;
+  }
+  if (bootstrap_.dev) {
+    if (auto status = folder_.start(bootstrap_.plugin_dir); !status) logger().warn("{}", status.error().text);
+    plugin_set_->want(plugins_of_folder(), up);
+    return;
+  }
+  const std::string key = plugins_key();
+  discovery_->watch_kv(key, [this, key](const discovery::Discovery::KvMap& values, bool lost) {
+    const auto it = values.find(key);
+    if (it != values.end()) {
+      want_plugins(it->second.value);
+    } else if (lost && wanted_list_) {
+      discovery_->put_if(key, *wanted_list_, 0, [](const base::Status&) {});
+    } else if (!wanted_list_) {
+      logger().info("no plugins are named for this host yet; name them in the KV: key={} value=agent,login", key);
+      discovery_->put_if(key, "", 0, [](const base::Status&) {});
+    }
+  });
+}
+
+void Gateway::want_plugins(const std::string& list) {
+  if (wanted_list_ == list) return;
+  auto names = PluginSet::parse(list);
+  if (!names) {
+    logger().warn("the KV's plugin list is refused: {}; the loaded ones stay key={}", names.error().text,
+                  plugins_key());
+    return;
+  }
+  wanted_list_ = list;
+  plugin_set_->want(std::move(*names), [this](base::Status status) { on_plugins_up(status); });
+}
+
+void Gateway::change_list(const std::string& name, bool add, PluginSet::Done done) {
+  const auto after = [this, name, add, done = std::move(done)](base::Status status) {
+    if (!status || bootstrap_.dev || bootstrap_.plugins) {
+      done(std::move(status));
+      return;
+    }
+    discovery_->put(plugins_key(), fmt::format("{}", fmt::join(plugins_->loaded(), ",")), done);
+  };
+  if (add) {
+    plugin_set_->load(name, after);
+  } else {
+    plugin_set_->unload(name, after);
+  }
+}
+
+std::vector<std::string> Gateway::plugins_of_folder() const {
+  std::vector<std::string> names;
+  std::error_code ec;
+  for (const auto& file : fs::directory_iterator(bootstrap_.plugin_dir, ec)) {
+    if (file.path().extension() == ".so") names.push_back(file.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  if (names.empty())
+    logger().warn("there is no plugin in {}; give another folder with --plugin-dir", bootstrap_.plugin_dir);
+  return names;
+}
+
+void Gateway::on_folder_change(const std::string& file, bool exists) {
+  const fs::path path(file);
+  if (path.extension() != ".so" || file.starts_with('.')) return;
+  const std::string name = path.stem().string();
+  tasks_->run([this, name, exists] {
+    const auto loaded = plugins_->loaded();
+    const bool is_loaded = std::find(loaded.begin(), loaded.end(), name) != loaded.end();
+    if (exists && is_loaded) {
+      logger().info("plugin {} changed on disk; `cellmesh ctl unload {}` and `cellmesh ctl load {}` take the new one",
+                    name, name, name);
+    } else if (exists) {
+      plugin_set_->load(name, [](const base::Status&) {});
+    } else if (is_loaded) {
+      plugin_set_->unload(name, [](const base::Status&) {});
+    }
+  });
+}
+
+base::Status Gateway::load_plugin(const std::string& name) {
+  const fs::path file = fs::path(bootstrap_.plugin_dir) / (name + ".so");
+  auto manifest = plugin::read_manifest(file);
+  if (!manifest) return manifest.error();
+  if (manifest->name != name) {
+    return base::error(
+        fmt::format("{} holds the plugin {}; name the file {}.so", file.string(), manifest->name, manifest->name));
+  }
+  update_kinds(&*manifest);
+  if (auto status = check_unique(*manifest); !status) {
+    if (!ready_) conflict_at_start_ = true;
+    update_kinds(nullptr);
+    return status;
+  }
+  auto status = plugins_->load(file.string());
+  update_kinds(nullptr);
+  if (!status) return status;
+  for (const auto& kind : manifest->provides) {
+    if (auto routes = manifest->routes_of(kind); !routes.rules.empty()) route_sync_->publish(routes);
+  }
+  return {};
+}
+
+base::Status Gateway::unload_plugin(const std::string& name) {
+  std::vector<std::string> kinds;
+  for (const auto& info : plugins_->list()) {
+    if (info.manifest.name == name) kinds = info.manifest.provides;
+  }
+  auto status = plugins_->unload(name);
+  if (status) {
+    for (const auto& kind : kinds) route_sync_->retract(kind);
+  }
+  update_kinds(nullptr);
+  return status;
+}
+
+base::Status Gateway::check_unique(const plugin::Manifest& manifest) {
+  if (!mesh_) return {};
+  std::promise<std::vector<discovery::ServiceRecord>> promise;
+  auto records = promise.get_future();
+  auto answer = std::make_shared<decltype(promise)>(std::move(promise));
+  peers_->when_known([answer](const std::vector<discovery::ServiceRecord>& known) { answer->set_value(known); });
+  if (records.wait_for(kCatalogAnswer) != std::future_status::ready) {
+    logger().warn("the catalog does not answer; cannot tell whether another host runs the services of {}",
+                  manifest.name);
+    return {};
+  }
+  for (const auto& record : records.get()) {
+    const bool same =
+        record.mesh == bootstrap_.mesh && record.boot != boot_ && record.group == bootstrap_.group &&
+        record.index == bootstrap_.index &&
+        std::find(manifest.provides.begin(), manifest.provides.end(), record.kind) != manifest.provides.end();
+    if (!same) continue;
+    // It may be what a host that died left behind: only who answers under that boot id is alive.
+    const auto alive = mesh::probe(record.link_address, kProbe);
+    if (alive && alive->boot == record.boot) {
+      return base::error(
+          fmt::format("{} is up already on host {} at {}; give this host another --index or --group, or stop that one",
+                      record.id, record.host, record.link_address));
+    }
+  }
+  return {};
+}
+
+void Gateway::on_conflict(const discovery::ServiceRecord& record) {
+  tasks_->run([this, record] {
+    const auto alive = mesh::probe(record.link_address, kProbe);
+    if (!alive || alive->boot != record.boot) return;
+    const std::string text = fmt::format("{} is also run by host {} at {} boot={}", record.id, record.host,
+                                         record.link_address, record.boot);
+    // Both see each other: exactly one of them gives way.
+    if (boot_ > record.boot) {
+      fail(text + "; this host gives way: start it with another --index or --group");
+    } else {
+      logger().error("{}; that host has to give way", text);
+    }
+  });
+}
+
+void Gateway::update_kinds(const plugin::Manifest* loading) {
+  std::set<std::string> needed{"hub"};
+  std::set<std::string> provided;
+  std::set<std::string> own;
+  const auto add = [&](const plugin::Manifest& manifest) {
+    needed.insert(manifest.requires_kinds.begin(), manifest.requires_kinds.end());
+    provided.insert(manifest.provides.begin(), manifest.provides.end());
+  };
+  for (const auto& info : plugins_->list()) add(info.manifest);
+  if (loading != nullptr) add(*loading);
+  bool routes = false;
+  for (const auto& entry : registry_.snapshot()->entries) {
+    if (!entry.host.empty()) continue;
+    own.insert(std::string(names_.service_id(entry.ref)));
+    routes = routes || entry.gateway;
+  }
+  if (routes) {
+    for (const auto kind : routes_.table()->kinds) needed.insert(std::string(names_.kind_name(kind)));
+  }
+  peers_->set_own(std::move(own));
+  peers_->set_kinds(std::move(needed), std::move(provided));
+}
+
+}  // namespace cm::gateway
