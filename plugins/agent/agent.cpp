@@ -41,9 +41,9 @@ cellmesh::FrontendOptions frontend_options(const proto::AgentSettings& settings)
 class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
  public:
   void start() {
-    const Status intercepted = gateway().intercept<proto::VerifyREQ>();
     std::uint16_t port = 0;
     const Status opened = gateway().open(frontend_options(settings()), &port);
+    const Status intercepted = gateway().intercept<proto::VerifyREQ>();
     if (intercepted != Status::ok || opened != Status::ok) {
       throw std::runtime_error(cellmesh::format("no frontend for clients on {} port {}: {}",
                                                 settings().listen_address(), settings().port(),
