@@ -119,8 +119,8 @@ StrippedFiles::StrippedFiles(const std::vector<const pb::FileDescriptor*>& files
     for (int i = 0; i < copy->dependency_count(); ++i) {
       const auto& import = copy->dependency(i)->name();
       if (std::any_of(files.begin(), files.end(), [&](const auto* f) { return f->name() == import; })) continue;
-      problems.at(*file, "it imports " + import + ", which is not among the plugin's .proto files; add " + import +
-                             " to PROTOS of cellmesh_add_plugin()");
+      problems.at(*file, "it imports " + import + ", which is not among the plugin's .proto files; add it to PROTOS " +
+                             "of cellmesh_add_plugin()");
     }
   }
 }

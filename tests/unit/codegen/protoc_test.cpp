@@ -83,7 +83,7 @@ TEST_F(Refusal, AnUnknownParameterIsNamed) {
 
 TEST_F(Refusal, APluginNeedsItsImportsAmongItsFiles) {
   EXPECT_THAT(complaint("import \"client.proto\"; message A { ServerInfo server = 1; }", "runtime=lite,plugin=x"),
-              AllOf(HasSubstr("it imports client.proto"), HasSubstr("PROTOS of cellmesh_add_plugin()")));
+              AllOf(HasSubstr("it imports client.proto"), HasSubstr("add it to PROTOS of cellmesh_add_plugin()")));
 }
 
 TEST(PluginHeader, ListsTheMessagesOfAllFiles) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <link.h>
 
+#include <array>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -144,10 +145,9 @@ TEST_F(Unload, LeavesThreadLocalsOfAnEndingThreadToThatThread) {
 }
 
 TEST_F(Unload, DestroysThreadLocalsOfManyThreads) {
-  std::vector<std::unique_ptr<Worker>> workers;
-  for (int i = 0; i < 8; ++i) workers.push_back(std::make_unique<Worker>());
-  for (auto& worker : workers) worker->do_now(probe_->touch_thread_local);
-  workers.erase(workers.begin() + 2, workers.begin() + 5);
+  std::array<Worker, 8> workers;
+  for (auto& worker : workers) worker.do_now(probe_->touch_thread_local);
+  for (const std::size_t ended : {2U, 7U, 0U}) workers.at(ended).end();
   close();
   const auto said = take_words();
   EXPECT_EQ(std::count(said.begin(), said.end(), "local made"), 8);
