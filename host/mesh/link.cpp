@@ -316,12 +316,11 @@ void Link::tick() {
       give_up("not linked again within the grace time: " + last_error_);
     }
   }
+  if (++ticks_ % kTicksPerInfo == 0) publish_info();
   if (conn_) keep_alive(now);
   dial_if_due();
-  ++ticks_;
   if (conn_ && ticks_ % kTicksPerLoad == 0) local_.send_loads(now);
   if (conn_ && sender_.stream().unsent() > 0) dirty();
-  if (ticks_ % kTicksPerInfo == 0) publish_info();
   if (forget_if_idle()) worker_.retire(shared_from_this());
 }
 
