@@ -23,11 +23,8 @@ std::uint64_t ns(Clock::duration time) {
 // One epoll set over all clients. Calls on_answer(client) for each whole answer until it returns false.
 class Loop {
  public:
-  Loop(std::vector<test::Client>& clients, std::string request, std::size_t answer_size)
-      : clients_(clients),
-        request_(std::move(request)),
-        answer_size_(answer_size),
-        waiting_(clients.size(), answer_size) {
+  Loop(std::vector<test::Client>& clients, std::string request, std::vector<std::size_t> answers)
+      : clients_(clients), request_(std::move(request)), answers_(std::move(answers)), waiting_(answers_) {
     poller_ = ::epoll_create1(EPOLL_CLOEXEC);
     for (std::size_t i = 0; i < clients.size(); ++i) {
       epoll_event event{};
@@ -61,7 +58,7 @@ class Loop {
         auto got = static_cast<std::size_t>(n);
         while (got >= waiting_[client]) {
           got -= waiting_[client];
-          waiting_[client] = answer_size_;
+          waiting_[client] = answers_[client];
           if (!on_answer(client)) return;
         }
         waiting_[client] -= got;
@@ -72,8 +69,8 @@ class Loop {
  private:
   std::vector<test::Client>& clients_;
   const std::string request_;
-  const std::size_t answer_size_;
-  std::vector<std::size_t> waiting_;  // bytes of its answer that a client still waits for
+  const std::vector<std::size_t> answers_;  // bytes of each client's
+  std::vector<std::size_t> waiting_;        // bytes of its answer that a client still waits for
   int poller_ = -1;
 };
 
@@ -110,7 +107,7 @@ class Window {
 
 Result echo_load(std::vector<test::Client>& clients, const std::string& request, std::size_t answer_size,
                  std::chrono::milliseconds warm_up, std::chrono::milliseconds duration, pid_t watched) {
-  Loop loop(clients, request, answer_size);
+  Loop loop(clients, request, std::vector<std::size_t>(clients.size(), answer_size));
   Window window(warm_up, duration, watched);
   std::vector<Clock::time_point> sent(clients.size(), Clock::now());
   for (std::size_t i = 0; i < clients.size(); ++i) loop.send(i);
@@ -135,8 +132,11 @@ Result echo_load(std::vector<test::Client>& clients, const std::string& request,
 }
 
 Result broadcast_load(std::vector<test::Client>& clients, const std::string& request, std::size_t answer_size,
-                      std::chrono::milliseconds warm_up, std::chrono::milliseconds duration, pid_t watched) {
-  Loop loop(clients, request, answer_size);
+                      std::size_t own_answer, std::chrono::milliseconds warm_up, std::chrono::milliseconds duration,
+                      pid_t watched) {
+  std::vector<std::size_t> answers(clients.size(), answer_size);
+  answers.front() += own_answer;
+  Loop loop(clients, request, std::move(answers));
   Window window(warm_up, duration, watched);
   auto sent = Clock::now();
   std::size_t missing = clients.size();

@@ -25,8 +25,10 @@ struct Result {
 Result echo_load(std::vector<test::Client>& clients, const std::string& request, std::size_t answer_size,
                  std::chrono::milliseconds warm_up, std::chrono::milliseconds duration, pid_t watched);
 
-// The first client sends `request`; the next is sent when every client has received its `answer_size` bytes.
+// The first client sends `request`; the next is sent when every client has received its `answer_size` bytes, and the
+// first one `own_answer` besides.
 Result broadcast_load(std::vector<test::Client>& clients, const std::string& request, std::size_t answer_size,
-                      std::chrono::milliseconds warm_up, std::chrono::milliseconds duration, pid_t watched);
+                      std::size_t own_answer, std::chrono::milliseconds warm_up, std::chrono::milliseconds duration,
+                      pid_t watched);
 
 }  // namespace cm::bench

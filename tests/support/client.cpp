@@ -53,9 +53,9 @@ bool gone(int error) { return error == EPIPE || error == ECONNRESET; }
 
 }  // namespace
 
-std::uint16_t message_id(const google::protobuf::Descriptor& type) {
+std::uint16_t message_id(std::string_view package_and_name) {
   unsigned hash = 0;
-  for (const char c : type.file()->package() + type.name()) {
+  for (const char c : package_and_name) {
     const unsigned byte = static_cast<unsigned char>(c);
     hash = (hash * 33 + byte * 129) & 0xFFFFU;
   }

@@ -13,11 +13,11 @@
 
 namespace cm::test {
 
-// The id of a message type, computed here once more from its name: the tests do not believe the host's.
-std::uint16_t message_id(const google::protobuf::Descriptor& type);
+// The id of a message, `protoChatREQ`, computed here once more: the tests do not believe the host's.
+std::uint16_t message_id(std::string_view package_and_name);
 template <class T>
 std::uint16_t id_of() {
-  return message_id(*T::descriptor());
+  return message_id(T::descriptor()->file()->package() + T::descriptor()->name());
 }
 
 struct Frame {

@@ -12,6 +12,11 @@ fs::path program() { return CM_TEST_PROGRAM; }
 fs::path shipped_plugins() { return CM_TEST_SHIPPED_PLUGINS; }
 fs::path test_plugins() { return CM_TEST_PLUGINS; }
 
+void copy_plugins(const fs::path& folder, const std::vector<std::string>& names) {
+  fs::create_directories(folder);
+  for (const auto& name : names) fs::copy(shipped_plugins() / (name + ".so"), folder);
+}
+
 std::string tail(const std::string& text, std::size_t bytes) {
   if (text.size() <= bytes) return text;
   const auto line = text.find('\n', text.size() - bytes);

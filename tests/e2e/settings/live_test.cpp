@@ -76,7 +76,7 @@ TEST_P(Live, BrokenRoutesAreRefusedAndTheOldOnesStay) {
         R"({"service":"echo","version":"1.0.0","rules":[{"id":29052,"message":"proto.EchoREQ","mode":"auth"}]})",
         R"({"service":"echo","rules":17})", "{", ""}) {
     const auto result = push(broken);
-    EXPECT_EQ(result.code, 1) << broken;
+    EXPECT_NE(result.code, 0) << broken;
     EXPECT_GT(result.output.size(), 20U) << "a refusal is a sentence";
   }
   EXPECT_EQ(routes_of("echo"), before);

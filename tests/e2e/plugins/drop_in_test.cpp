@@ -1,0 +1,81 @@
+// Somebody else's plugin, built outside this tree against what is installed, joins a running mesh.
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+
+#include "support/deployment.hpp"
+
+namespace cm::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::minutes kBuild{5};
+
+std::string must_run(std::vector<std::string> command) {
+  const std::string what = command[0] + " " + command[1];
+  const auto finished = run({.command = std::move(command), .env = {}, .folder = {}, .log = {}}, kBuild);
+  if (!finished || finished->code != 0) throw std::runtime_error(what + ": " + (finished ? finished->output : "hangs"));
+  return finished->output;
+}
+
+// `name` or `text`: a message with one text in it.
+std::string text_field(const std::string& text) { return std::string{'\x0a', static_cast<char>(text.size())} + text; }
+
+std::string greeting(Client& client, const std::string& name) {
+  client.send(message_id("demoGreetREQ"), text_field(name));
+  for (;;) {
+    const auto frame = client.read();
+    if (!frame) throw std::runtime_error("closed");
+    if (frame->is<proto::NoticeACK>()) return frame->as<proto::NoticeACK>().text();
+    if (frame->id == message_id("demoGreetACK")) return frame->body.substr(2);
+  }
+}
+
+TEST(DropIn, PluginOfAThirdPartyAnswersAClientAfterOneKvWrite) {
+  TempDir folder;
+  // What they do: an installed cellmesh, a folder with three files, CMake.
+  must_run({"cmake", "--install", CM_E2E_BUILD, "--prefix", (folder / "prefix").string()});
+  fs::copy(CM_E2E_THIRD_PARTY, folder / "greeter", fs::copy_options::recursive);
+  must_run({"cmake", "-S", (folder / "greeter").string(), "-B", (folder / "build").string(), "-G", "Ninja",
+            "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_PREFIX_PATH=" + (folder / "prefix").string()});
+  must_run({"cmake", "--build", (folder / "build").string()});
+  const fs::path built = folder / "build" / "plugins" / "greeter.so";
+  ASSERT_TRUE(fs::exists(built));
+
+  // A mesh that runs, one host of it with nothing to do yet.
+  const fs::path plugins = folder / "plugins";
+  copy_plugins(plugins);
+  Deployment mesh(Shape::consul, {.plugin_dir = plugins, .arguments = {}, .env = {}});
+  Host& host = mesh.add_host("extra", {"--index", "3"});
+  ASSERT_TRUE(wait_until([&] { return mesh.consul().kv_get("cellmesh/hosts/3@dev/plugins").has_value(); }));
+  Client player = mesh.player();
+
+  fs::copy(built, plugins / "greeter.so");
+  mesh.consul().kv_put("cellmesh/hosts/3@dev/plugins", "greeter");
+
+  std::string answer;
+  ASSERT_TRUE(wait_until([&] {
+    answer = greeting(player, "Ann");
+    return answer.starts_with("Hello, Ann, for the ");
+  })) << answer
+      << tail(host.log());
+  EXPECT_EQ(greeting(player, "Ann"), "Hello, Ann, for the 2. time");
+  EXPECT_EQ(mesh.consul().kv_get("cellmesh/config/greeter/greeting"), "Hello");
+  mesh.consul().kv_put("cellmesh/config/greeter/greeting", "Ahoy");
+  EXPECT_TRUE(wait_until([&] { return greeting(player, "Ann").starts_with("Ahoy"); }, seconds(1)));
+}
+
+TEST(DropIn, PluginCopiedIntoTheFolderOfADevHostServesAtOnce) {
+  TempDir folder;
+  copy_plugins(folder.path(), {"agent", "login", "game", "hub"});
+  Deployment mesh(Shape::embedded, {.plugin_dir = folder.path(), .arguments = {}, .env = {}, .await = false});
+  Client player = mesh.player();
+  copy_plugins(folder.path(), {"echo"});
+  mesh.await_serving();  // echo among it
+  chat(player, "who was there stays");
+}
+
+}  // namespace
+}  // namespace cm::test
