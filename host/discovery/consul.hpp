@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,7 @@ struct ConsulConfig {
   std::chrono::milliseconds ttl{10'000};   // of the health checks; refreshed three times in it
   std::chrono::milliseconds wait{55'000};  // the longest that a blocking query waits
   std::chrono::milliseconds request_timeout{5'000};
+  std::size_t max_answer = 32U << 20U;  // bytes; a longer one is not read
 };
 
 // Brings the URL into its plain form, and says what of the config cannot be used.

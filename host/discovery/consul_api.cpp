@@ -38,6 +38,7 @@ ConsulAnswer judge(const std::string& what, base::Result<HttpAnswer> got) {
 HttpClientConfig ConsulApi::http_config(const ConsulConfig& config) {
   HttpClientConfig out;
   out.ca_file = config.ca_file;
+  out.max_answer = config.max_answer;
   if (!config.token.empty()) out.headers.emplace_back("X-Consul-Token", config.token);
   return out;
 }

@@ -94,7 +94,8 @@ TEST_F(CatalogTest, AServiceWithoutHeartbeatIsGone) {
   b.watch({"game"});
   ASSERT_TRUE(b.sees({}));
   // As its host would register it, which then dies.
-  EXPECT_EQ(consul.request("PUT", "/v1/agent/service/register", R"({"ID":"game#0@dev","Name":"game","Tags":["cellmesh"],
+  EXPECT_EQ(consul
+                .request("PUT", "/v1/agent/service/register", R"({"ID":"game#0@dev","Name":"game","Tags":["cellmesh"],
     "Meta":{"group":"dev","index":"0","mesh":"cellmesh","host":"0@dev","boot":"boot0","link":"127.0.0.1:4000"},
     "Check":{"TTL":"1s","Status":"passing"}})")
                 .status,

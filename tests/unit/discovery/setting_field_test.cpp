@@ -1,0 +1,142 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "discovery/settings.hpp"
+
+namespace cm::discovery {
+namespace {
+
+using testing::HasSubstr;
+
+SettingField field(SettingType type, std::optional<double> min = std::nullopt, std::optional<double> max = std::nullopt,
+                   std::vector<std::string> choices = {}) {
+  SettingField out;
+  out.name = "x";
+  out.number = 1;
+  out.type = type;
+  out.min = min;
+  out.max = max;
+  out.choices = std::move(choices);
+  return out;
+}
+
+std::string good(const SettingField& f, std::string_view value) {
+  const auto result = f.check(value);
+  return result ? *result : "refused: " + result.error().text;
+}
+
+std::string refusal(const SettingField& f, std::string_view value) {
+  const auto result = f.check(value);
+  return result ? "taken as " + *result : result.error().text;
+}
+
+TEST(SettingField, ABoolIsTrueOrFalseAndNothingElse) {
+  const auto f = field(SettingType::boolean);
+  EXPECT_EQ(good(f, "true"), "true");
+  EXPECT_EQ(good(f, " false\n"), "false");
+  for (const auto* bad : {"yes", "1", "0", "True", "", "on"}) EXPECT_THAT(refusal(f, bad), HasSubstr("true or false"));
+}
+
+TEST(SettingField, WholeNumbersAreSpelledCanonically) {
+  const auto f = field(SettingType::int32);
+  EXPECT_EQ(good(f, "07"), "7");
+  EXPECT_EQ(good(f, "-0"), "0");
+  EXPECT_EQ(good(f, "42\n"), "42");
+  EXPECT_EQ(good(f, "-2147483648"), "-2147483648");
+  for (const auto* bad : {"", "abc", "1.5", "0x10", "+7", "1 2", "2147483648", "--1", "1e3"})
+    EXPECT_THAT(refusal(f, bad), HasSubstr("a whole number from -2147483648 to 2147483647"));
+}
+
+TEST(SettingField, RangesAreKeptAndNamed) {
+  const auto f = field(SettingType::int32, 0, 3600);
+  EXPECT_EQ(good(f, "0"), "0");
+  EXPECT_EQ(good(f, "3600"), "3600");
+  EXPECT_EQ(refusal(f, "3601"), "3601 is not a whole number from 0 to 3600");
+  EXPECT_EQ(refusal(f, "-1"), "-1 is not a whole number from 0 to 3600");
+}
+
+TEST(SettingField, SixtyFourBitNumbersKeepEveryDigit) {
+  EXPECT_EQ(good(field(SettingType::int64), "-9223372036854775808"), "-9223372036854775808");
+  EXPECT_EQ(good(field(SettingType::uint64), "18446744073709551615"), "18446744073709551615");
+  EXPECT_THAT(refusal(field(SettingType::uint64), "18446744073709551616"), HasSubstr("from 0 to"));
+  EXPECT_THAT(refusal(field(SettingType::uint64), "-1"), HasSubstr("from 0 to"));
+  EXPECT_THAT(refusal(field(SettingType::uint32), "4294967296"), HasSubstr("to 4294967295"));
+  // 2^53 + 1 is above a most of 2^53, though no double is between them.
+  EXPECT_THAT(refusal(field(SettingType::uint64, 0, 9007199254740992.0), "9007199254740993"), HasSubstr("is not"));
+}
+
+TEST(SettingField, RealsAreFiniteAndShort) {
+  const auto f = field(SettingType::real);
+  EXPECT_EQ(good(f, "0.50"), "0.5");
+  EXPECT_EQ(good(f, "-0.0"), "0");
+  EXPECT_EQ(good(f, "1e3"), "1000");
+  for (const auto* bad : {"nan", "inf", "-inf", "1e999", "", "1,5", "one"})
+    EXPECT_THAT(refusal(f, bad), HasSubstr("a number"));
+  EXPECT_THAT(refusal(field(SettingType::real, 0, 1), "1.01"), HasSubstr("a number from 0 to 1"));
+  EXPECT_THAT(refusal(field(SettingType::real, 0), "-1"), HasSubstr("a number from 0 up"));
+}
+
+TEST(SettingField, TextIsKeptAsItIs) {
+  const auto f = field(SettingType::text);
+  EXPECT_EQ(good(f, ""), "");
+  EXPECT_EQ(good(f, " two words \n"), " two words \n");
+  EXPECT_EQ(good(f, "gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x8e\xb2"), "gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x8e\xb2");
+}
+
+TEST(SettingField, TextThatIsNoUtf8IsRefused) {
+  const auto f = field(SettingType::text);
+  for (const auto* bad : {"\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80", "a\x80", "\xe2\x82"})
+    EXPECT_THAT(refusal(f, bad), HasSubstr("UTF-8"));
+}
+
+TEST(SettingField, TextHasALimit) {
+  EXPECT_TRUE(field(SettingType::text).check(std::string(64U << 10U, 'x')));
+  EXPECT_THAT(refusal(field(SettingType::text), std::string((64U << 10U) + 1, 'x')), HasSubstr("longer than 65536"));
+}
+
+TEST(SettingField, AChoiceIsOneOfThem) {
+  const auto f = field(SettingType::text, std::nullopt, std::nullopt, {"least-loaded", "random"});
+  EXPECT_EQ(good(f, "random"), "random");
+  EXPECT_EQ(good(f, "random\n"), "random");
+  EXPECT_EQ(refusal(f, "rnd"), "rnd is not one of \"least-loaded\", \"random\"");
+}
+
+TEST(EncodeSettings, WritesEveryFieldInOrderOfItsNumber) {
+  std::vector<SettingField> fields;
+  const auto add = [&](const char* name, std::uint32_t number, SettingType type) {
+    SettingField f;
+    f.name = name;
+    f.number = number;
+    f.type = type;
+    fields.push_back(std::move(f));
+  };
+  add("text", 7, SettingType::text);
+  add("flag", 1, SettingType::boolean);
+  add("i32", 2, SettingType::int32);
+  add("i64", 3, SettingType::int64);
+  add("u32", 4, SettingType::uint32);
+  add("u64", 5, SettingType::uint64);
+  add("real", 6, SettingType::real);
+  add("far", 300, SettingType::int32);
+  const SettingValues values{{"flag", "true"}, {"i32", "-1"},   {"i64", "150"},  {"u32", "4294967295"},
+                             {"u64", "0"},     {"real", "0.5"}, {"text", "abc"}, {"far", "1000"}};
+  const std::string golden =
+      std::string("\x08\x01", 2) +
+      std::string("\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11) +  // negative int32: ten bytes
+      std::string("\x18\x96\x01", 3) + std::string("\x20\xff\xff\xff\xff\x0f", 6) + std::string("\x28\x00", 2) +
+      std::string("\x31\x00\x00\x00\x00\x00\x00\xe0\x3f", 9) + std::string("\x3a\x03", 2) + "abc" +
+      std::string("\xe0\x12\xe8\x07", 4);
+  EXPECT_EQ(encode_settings(fields, values), golden);
+}
+
+TEST(EncodeSettings, AMissingValueIsItsDefault) {
+  SettingField f;
+  f.name = "a";
+  f.number = 1;
+  f.type = SettingType::uint32;
+  f.default_value = "3";
+  EXPECT_EQ(encode_settings({f}, {}), std::string("\x08\x03", 2));
+}
+
+}  // namespace
+}  // namespace cm::discovery
