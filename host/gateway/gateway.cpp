@@ -145,6 +145,7 @@ void Gateway::build_plugins() {
   plugin::PluginManagerConfig config;
   config.identity = {bootstrap_.name, bootstrap_.index, bootstrap_.group, bootstrap_.mesh, boot_};
   config.plugin_dir = bootstrap_.plugin_dir;
+  config.patience.drain = std::chrono::seconds(bootstrap_.drain_seconds);
   if (bootstrap_.dev) config.setting_overrides["login"]["port"] = std::to_string(bootstrap_.login_port);
   plugins_ = std::make_unique<plugin::PluginManager>(std::move(config), registry_, *settings_, sessions_.get(),
                                                      plugin::PluginManagerHooks{});
@@ -221,8 +222,8 @@ void Gateway::stop() {
   for (const auto& entry : registry_.snapshot()->entries) {
     if (entry.host.empty() && entry.clients) sessions_->stop_accepting(entry.ref);
   }
-  if (tasks_) tasks_->stop();  // a load that runs ends first
-  clean_ = !plugins_ || plugins_->stop_all();
+  clean_ = !plugins_ || plugins_->stop_all();  // interrupts a load that waits
+  if (tasks_) tasks_->stop();
   if (discovery_) discovery_->stop();
   if (mesh_) mesh_->stop();
   if (sessions_) sessions_->stop();
