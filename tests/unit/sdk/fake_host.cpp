@@ -289,8 +289,12 @@ struct FakeHostTables {
   }
 };
 
-FakeHost::FakeHost(const std::string& id)
-    : id_(id), kind_(id.substr(0, id.find('#'))), group_(id.substr(id.find('@') + 1)) {
+FakeHost::FakeHost(const std::string& id, std::optional<std::string> with_settings)
+    : settings(with_settings.value_or("")),
+      has_settings(with_settings.has_value()),
+      id_(id),
+      kind_(id.substr(0, id.find('#'))),
+      group_(id.substr(id.find('@') + 1)) {
   host_.struct_size = sizeof host_;
   host_.abi_major = CM_ABI_MAJOR;
   host_.abi_minor = CM_ABI_MINOR;

@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -49,7 +50,7 @@ class FakeHost {
     bool up = true;
   };
 
-  explicit FakeHost(const std::string& id = "probe#0@test");
+  explicit FakeHost(const std::string& id = "probe#0@test", std::optional<std::string> with_settings = std::nullopt);
   FakeHost(const FakeHost&) = delete;
   FakeHost& operator=(const FakeHost&) = delete;
 
