@@ -9,9 +9,8 @@ namespace cm::plugin {
 namespace {
 
 constexpr std::array<std::string_view, 10> kHostMessages{
-    "NoticeACK",          "SubscribeChannelREQ",   "SubscribeChannelACK", "UnsubscribeChannelREQ",
-    "UnsubscribeChannelACK", "PublishREQ",         "ChannelMessageACK",   "ListChannelsREQ",
-    "ListChannelsACK",    "SvcStatusACK"};
+    "NoticeACK",  "SubscribeChannelREQ", "SubscribeChannelACK", "UnsubscribeChannelREQ", "UnsubscribeChannelACK",
+    "PublishREQ", "ChannelMessageACK",   "ListChannelsREQ",     "ListChannelsACK",       "SvcStatusACK"};
 
 constexpr std::string_view kIdCure = "; give one of the two another with option (cellmesh.id)";
 

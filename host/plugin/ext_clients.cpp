@@ -56,7 +56,8 @@ cm_status to_list(Service& s, const cm_client* clients, size_t count, Envelope e
     body.resize(sizeof n + n * sizeof(std::uint64_t));
     std::memcpy(body.data(), &n, sizeof n);
     for (std::size_t i = begin; i < end; ++i) {
-      std::memcpy(body.data() + sizeof n + (i - begin) * sizeof(std::uint64_t), &sorted[i].session, sizeof(std::uint64_t));
+      std::memcpy(body.data() + sizeof n + (i - begin) * sizeof(std::uint64_t), &sorted[i].session,
+                  sizeof(std::uint64_t));
     }
     body.insert(body.end(), payload.begin(), payload.end());
     e.to = sorted[begin].agent;

@@ -102,7 +102,7 @@ void set_load_of(const cm_host* host, cm_service service, uint64_t load, uint32_
 
 }  // namespace
 
-const cm_host_directory kHostDirectory{sizeof(cm_host_directory), 0, &find, &get, &name, &pick, &list, &set_load,
-                                       &set_load_of};
+const cm_host_directory kHostDirectory{
+    sizeof(cm_host_directory), 0, &find, &get, &name, &pick, &list, &set_load, &set_load_of};
 
 }  // namespace cm::plugin

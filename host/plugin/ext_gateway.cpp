@@ -113,7 +113,7 @@ uint64_t client_count(const cm_host* host, uint64_t* admitted) {
 
 }  // namespace
 
-const cm_host_gateway kHostGateway{sizeof(cm_host_gateway), 0, &open, &update, &intercept, &release, &admit, &bind,
-                                   &unbind, &client_count};
+const cm_host_gateway kHostGateway{
+    sizeof(cm_host_gateway), 0, &open, &update, &intercept, &release, &admit, &bind, &unbind, &client_count};
 
 }  // namespace cm::plugin

@@ -7,7 +7,8 @@ cm_metric get(const cm_host* host, const char* name) {
   cm_metric metric = 0;
   (void)on_service_thread(host, [&](Service& s) -> cm_status {
     metric = name != nullptr ? s.metrics().get(name) : 0;
-    return metric != 0 ? CM_OK : s.invalid("a metric's name is 1 to 100 of a-z, 0-9 and '_', and there are 1,000 at most");
+    return metric != 0 ? CM_OK
+                       : s.invalid("a metric's name is 1 to 100 of a-z, 0-9 and '_', and there are 1,000 at most");
   });
   return metric;
 }

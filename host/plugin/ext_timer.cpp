@@ -19,7 +19,8 @@ cm_status start(const cm_host* host, uint64_t delay_ms, uint64_t period_ms, cons
 }
 
 cm_status cancel(const cm_host* host, cm_timer timer) {
-  return on_service_thread(host, [&](Service& s) -> cm_status { return s.timers().take(timer) ? CM_OK : CM_NOT_FOUND; });
+  return on_service_thread(host,
+                           [&](Service& s) -> cm_status { return s.timers().take(timer) ? CM_OK : CM_NOT_FOUND; });
 }
 
 uint64_t now(const cm_host* /*host*/) { return static_cast<uint64_t>(now_ms()); }

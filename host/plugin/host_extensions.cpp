@@ -6,7 +6,7 @@
 namespace cm::plugin {
 namespace {
 
-constexpr std::size_t kMaxHandler = 200;
+constexpr std::size_t kMaxHandler = 1024;
 
 }  // namespace
 
@@ -37,7 +37,7 @@ void host_report_fault(const cm_host* host, const char* what) {
 
 std::string_view bad_handler(const char* handler, const std::uint8_t* cookie, std::size_t cookie_size) {
   if (handler == nullptr || *handler == '\0') return "the handler has no name";
-  if (std::strlen(handler) > kMaxHandler) return "the handler's name has more than 200 bytes";
+  if (std::strlen(handler) > kMaxHandler) return "the handler's name has more than 1,024 bytes";
   if (cookie_size > CM_MAX_COOKIE) return "the cookie has more than CM_MAX_COOKIE bytes";
   if (bad_bytes(cookie, cookie_size)) return "the cookie is NULL";
   return {};

@@ -30,7 +30,7 @@ class HubClient {
   struct Subscription {
     std::string handler;
     std::string cookie;
-    bool of_plugin = false;  // else only the host's own
+    bool of_plugin = false;                              // else only the host's own
     routing::ServiceRef at = routing::ServiceRef::none;  // the hub that knows of it
   };
   using Send = std::function<routing::Delivery(const routing::Envelope&)>;

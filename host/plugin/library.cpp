@@ -34,7 +34,8 @@ std::string why_kind_unusable(const cm_service_kind* kind) {
   return {};
 }
 
-// A loaded object by its path. (dlopen with RTLD_NOLOAD would do, but counts a user; /proc/self/maps gives false alarms.)
+// A loaded object by its path. (dlopen with RTLD_NOLOAD would do, but counts a user; /proc/self/maps gives false
+// alarms.)
 bool is_mapped(const fs::path& file) {
   const auto find = [](dl_phdr_info* info, std::size_t, void* wanted) {
     return info->dlpi_name != nullptr && *static_cast<const std::string*>(wanted) == info->dlpi_name ? 1 : 0;
@@ -95,9 +96,10 @@ bool Library::unload() {
   const bool mapped = is_mapped(copy_);
   if (mapped) {
     base::log(base::Room::plugin)
-        .warn("a plugin was unloaded but its library stays in memory; link it with the flags of cellmesh_add_plugin() "
-              "and without thread_local objects file={}",
-              base::log_value(copy_.filename().string()));
+        .warn(
+            "a plugin was unloaded but its library stays in memory; link it with the flags of cellmesh_add_plugin() "
+            "and without thread_local objects file={}",
+            base::log_value(copy_.filename().string()));
   }
   std::error_code ignored;
   fs::remove(copy_, ignored);

@@ -121,8 +121,8 @@ base::Status check_settings(const Manifest& m, const std::string& label) {
 }  // namespace
 
 const Manifest::Message* Manifest::message(std::uint16_t id) const {
-  const auto it =
-      std::lower_bound(messages.begin(), messages.end(), id, [](const Message& m, std::uint16_t i) { return m.id < i; });
+  const auto it = std::lower_bound(messages.begin(), messages.end(), id,
+                                   [](const Message& m, std::uint16_t i) { return m.id < i; });
   return it != messages.end() && it->id == id ? &*it : nullptr;
 }
 
@@ -176,9 +176,10 @@ base::Result<Manifest> parse_manifest(std::string_view bytes, const std::string&
   if (static_cast<std::size_t>(in.messages_size()) > kMaxListed) return refuse(label, "it lists too many messages");
   for (const auto& m : in.messages()) {
     if (m.id() == 0 || m.id() > std::numeric_limits<std::uint16_t>::max() || m.name().empty() || m.route() > 2) {
-      return refuse(label, "its message \"" + m.name().substr(0, 200) + "\" has the id " + std::to_string(m.id()) +
-                               " and the route " + std::to_string(m.route()) +
-                               "; an id is 1 to 65535 and a route NONE, PASS or AUTH: fix the option, or run a newer host");
+      return refuse(label,
+                    "its message \"" + m.name().substr(0, 200) + "\" has the id " + std::to_string(m.id()) +
+                        " and the route " + std::to_string(m.route()) +
+                        "; an id is 1 to 65535 and a route NONE, PASS or AUTH: fix the option, or run a newer host");
     }
     out.messages.push_back(
         {static_cast<std::uint16_t>(m.id()), m.name(), m.service(), static_cast<routing::RouteMode>(m.route())});
@@ -194,9 +195,9 @@ base::Result<Manifest> parse_manifest(std::string_view bytes, const std::string&
 }
 
 base::Status check_manifest(const Manifest& m, const std::string& label) {
-  const std::string built =
-      "it is built for plugin ABI " + std::to_string(m.abi_major) + "." + std::to_string(m.abi_minor) +
-      " and this host has " + std::to_string(CM_ABI_MAJOR) + "." + std::to_string(CM_ABI_MINOR) + "; ";
+  const std::string built = "it is built for plugin ABI " + std::to_string(m.abi_major) + "." +
+                            std::to_string(m.abi_minor) + " and this host has " + std::to_string(CM_ABI_MAJOR) + "." +
+                            std::to_string(CM_ABI_MINOR) + "; ";
   if (m.abi_major != CM_ABI_MAJOR) {
     return refuse(label, built + "build it again with an SDK of major version " + std::to_string(CM_ABI_MAJOR));
   }

@@ -6,6 +6,7 @@
 
 #include "base/log.hpp"
 #include "plugin/collisions.hpp"
+#include "plugin/registry_ears.hpp"
 #include "plugin/service.hpp"
 #include "plugin/settings_feed.hpp"
 #include "plugin/text.hpp"
@@ -14,48 +15,14 @@ namespace cm::plugin {
 
 namespace fs = std::filesystem;
 
-struct PluginManager::Listeners {
-  std::mutex mutex;  // guards services
-  std::vector<std::shared_ptr<Service>> services;
-
-  void on_event(routing::Registry::Event event, routing::ServiceRef ref, bool is_hub) {
-    const std::lock_guard lock(mutex);
-    for (const auto& service : services) {
-      if (event == routing::Registry::Event::up || event == routing::Registry::Event::down) {
-        service->mailbox()->service_changed(ref, event == routing::Registry::Event::up);
-      } else if (event == routing::Registry::Event::changed && is_hub) {
-        service->mailbox()->wake();
-      }
-    }
-  }
-  void add(std::shared_ptr<Service> service) {
-    const std::lock_guard lock(mutex);
-    services.push_back(std::move(service));
-  }
-  void remove(const std::shared_ptr<Service>& service) {
-    const std::lock_guard lock(mutex);
-    std::erase(services, service);
-  }
-};
-
 PluginManager::PluginManager(PluginManagerConfig config, routing::Registry& registry, discovery::Settings& settings,
                              routing::Frontends* frontends, PluginManagerHooks hooks)
     : config_(std::move(config)),
-      registry_(registry),
       settings_(settings),
       hooks_(std::move(hooks)),
-      surroundings_{registry,
-                    frontends,
-                    std::make_shared<BlockingPool>(config_.pool),
-                    config_.identity,
-                    config_.patience,
-                    config_.mailbox},
-      listeners_(std::make_shared<Listeners>()) {
-  const auto hub = registry.names().kind(HubClient::kHubKind);
-  registry.listen([listeners = listeners_, hub, &names = registry.names()](auto event, auto ref) {
-    listeners->on_event(event, ref, names.kind_of(ref) == hub);
-  });
-}
+      surroundings_{registry,         frontends,        std::make_shared<BlockingPool>(config_.pool),
+                    config_.identity, config_.patience, config_.mailbox},
+      ears_(RegistryEars::listen(registry)) {}
 
 PluginManager::~PluginManager() { (void)stop_all(); }
 
@@ -190,7 +157,8 @@ base::Result<std::unique_ptr<PluginManager::Loaded>> PluginManager::open(const f
   for (std::uint32_t i = 0; i < entry.kind_count; ++i) kinds.insert(entry.kinds[i]->kind);
   if (kinds != std::set<std::string>(manifest->provides.begin(), manifest->provides.end()) ||
       kinds.size() != entry.kind_count) {
-    return base::error(label + " is refused: the kinds of service in its code are not those of its manifest; name the " +
+    return base::error(label +
+                       " is refused: the kinds of service in its code are not those of its manifest; name the " +
                        "same after PROVIDES in its CMake file and in CELLMESH_PLUGIN()");
   }
   plugin->manifest = std::make_shared<const Manifest>(std::move(*manifest));
@@ -246,7 +214,7 @@ base::Status PluginManager::start_service(Loaded& plugin, const cm_service_kind&
   }
   auto service = std::make_shared<Service>(surroundings_, plugin.manifest, kind, std::move(settings));
   plugin.services.push_back(service);
-  listeners_->add(service);
+  ears_->add(service);
   if (auto status = service->start(stopping_.get_token()); !status) return status;
   if (feed != nullptr) feed->connect(service->mailbox());
   return {};
@@ -256,7 +224,7 @@ bool PluginManager::take_down(Loaded& plugin) {
   bool gone = true;
   for (const auto& service : plugin.services | std::views::reverse) {
     gone = service->stop() && gone;
-    listeners_->remove(service);
+    ears_->remove(service);
   }
   plugin.feeds.clear();
   {

@@ -20,6 +20,7 @@
 
 namespace cm::plugin {
 
+class RegistryEars;
 class Service;
 class SettingsFeed;
 
@@ -33,8 +34,8 @@ struct PluginManagerConfig {
   Patience patience;
 };
 
-// What the composition root does when plugins come and go. Called on the thread that loads, which holds the manager: they
-// must not call it back.
+// What the composition root does when plugins come and go. Called on the thread that loads, which holds the manager:
+// they must not call it back.
 struct PluginManagerHooks {
   std::function<void(const Manifest&)> loaded;     // its services are up
   std::function<void(const Manifest&)> unloading;  // its services are about to stop
@@ -59,8 +60,8 @@ struct PluginInfo {
 };
 
 // Loads plugins, runs their services, unloads them. Owned by the gateway. load(), unload() and stop_all() may block for
-// as long as a plugin takes to start or stop (bounded by Patience): one caller at a time is let in, and it must not be a
-// service's, an io worker's or discovery's thread.
+// as long as a plugin takes to start or stop (bounded by Patience): one caller at a time is let in, and it must not be
+// a service's, an io worker's or discovery's thread.
 class PluginManager {
  public:
   // Makes itself a listener of the registry, so before threads start.
@@ -99,8 +100,6 @@ class PluginManager {
     std::vector<std::unique_ptr<SettingsFeed>> feeds;
     std::vector<std::shared_ptr<Service>> services;
   };
-  // The services that hear of the registry's changes; outlives the manager with the registry's listener.
-  struct Listeners;
 
   [[nodiscard]] base::Result<std::filesystem::path> find(const std::string& path_or_name) const;
   base::Result<std::unique_ptr<Loaded>> open(const std::filesystem::path& file);
@@ -111,11 +110,10 @@ class PluginManager {
   bool take_down(Loaded& plugin);
 
   const PluginManagerConfig config_;
-  routing::Registry& registry_;
   discovery::Settings& settings_;
   const PluginManagerHooks hooks_;
   Surroundings surroundings_;
-  const std::shared_ptr<Listeners> listeners_;
+  const std::shared_ptr<RegistryEars> ears_;
   std::stop_source stopping_;
 
   std::mutex turn_;  // one load or unload at a time; guards loader_

@@ -81,7 +81,8 @@ void Service::set_state(State state, std::string failure) {
 // ---- loader thread
 
 base::Status Service::start(std::stop_token interrupt) {
-  if (ref_ == ServiceRef::none) return base::error("the service id " + id_ + " cannot be used; see --group and --index");
+  if (ref_ == ServiceRef::none)
+    return base::error("the service id " + id_ + " cannot be used; see --group and --index");
   set_state(State::starting);
   try {
     thread_ = std::thread([self = shared_from_this()] { self->run(); });
@@ -91,7 +92,10 @@ base::Status Service::start(std::stop_token interrupt) {
   }
   std::unique_lock lock(mutex_);
   const auto patience = surroundings_.patience.start;
-  if (!changed_.wait_for(lock, std::move(interrupt), patience, [&] { return state_ != State::starting; })) {
+  const auto decided = [&] { return state_ != State::starting; };
+  bool done = changed_.wait_for(lock, interrupt, patience, decided);
+  if (!done && interrupt.stop_requested()) done = changed_.wait_for(lock, surroundings_.patience.stop, decided);
+  if (!done) {
     lock.unlock();
     give_up("its start did not return in time");
     return base::error(id_ + " did not finish its start within " + std::to_string(patience.count()) +
@@ -303,8 +307,8 @@ void Service::run_due(std::int64_t now) {
 }
 
 std::int64_t Service::next_deadline() const {
-  return std::min({timers_.next_deadline(), calls_.next_deadline(), hub_.next_deadline(), reports_.next_deadline(),
-                   drain_until_});
+  return std::min(
+      {timers_.next_deadline(), calls_.next_deadline(), hub_.next_deadline(), reports_.next_deadline(), drain_until_});
 }
 
 void Service::end() {
@@ -349,7 +353,8 @@ void Service::drop_batch() {
     return true;
   });
   counters_.strays += dropped;
-  log(spdlog::level::warn, "stopped before it had handled " + std::to_string(dropped) + " messages; their senders know");
+  log(spdlog::level::warn,
+      "stopped before it had handled " + std::to_string(dropped) + " messages; callers and clients were told");
 }
 
 }  // namespace cm::plugin

@@ -213,7 +213,7 @@ class Service final : public std::enable_shared_from_this<Service> {
   std::atomic<bool> registered_{false};
   std::atomic<bool> given_up_{false};
 
-  std::thread thread_;  // loader thread only
+  std::thread thread_;        // loader thread only
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable_any changed_;
   State state_ = State::idle;

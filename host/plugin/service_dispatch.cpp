@@ -271,9 +271,8 @@ void Service::on_timer(std::uint64_t number) {
 void Service::on_settings(std::string data) {
   settings_ = std::move(data);
   if (settings_ext_ == nullptr || settings_ext_->on_settings == nullptr) return;
-  const cm_status status = fenced({.hook = "on_settings"}, [&] {
-    return settings_ext_->on_settings(self_, bytes(*settings_), settings_->size());
-  });
+  const cm_status status = fenced(
+      {.hook = "on_settings"}, [&] { return settings_ext_->on_settings(self_, bytes(*settings_), settings_->size()); });
   if (status != CM_OK) log(spdlog::level::warn, "it did not take its changed settings: " + status_text(status));
 }
 

@@ -36,8 +36,8 @@ std::string StatusReports::due(std::int64_t now) {
   changed_ = false;
   proto::SvcStatusACK report;
   report.set_svc_id(std::string(registry_.names().service_id(self_)));
-  report.set_user_count(static_cast<std::int32_t>(
-      std::min<std::uint64_t>(users_, std::numeric_limits<std::int32_t>::max())));
+  report.set_user_count(
+      static_cast<std::int32_t>(std::min<std::uint64_t>(users_, std::numeric_limits<std::int32_t>::max())));
   return report.SerializeAsString();
 }
 

@@ -10,8 +10,8 @@ namespace cm::plugin {
 
 class HubClient;
 
-// A service's load: at once in this host's registry, and by the hub in those of others. Reported when it changed (once a
-// second at most) and every three seconds. Owned by a service, used on its thread.
+// A service's load: at once in this host's registry, and by the hub in those of others. Reported when it changed (once
+// a second at most) and every three seconds. Owned by a service, used on its thread.
 class StatusReports {
  public:
   StatusReports(routing::Registry& registry, routing::ServiceRef self) : registry_(registry), self_(self) {}

@@ -1,0 +1,124 @@
+/* A plugin for tests, written against the C ABI alone. What it does wrong is chosen when it is compiled:
+ *   MANIFEST        file with the bytes of its manifest
+ *   KIND            its kind of service; KIND_IN_CODE that of its code, when it lies
+ *   START_STATUS, INIT_STATUS, ABI_MAJOR_IN_CODE, STRUCT_SIZE, NO_START
+ * Messages: 1 is answered with its body; 2 runs a job that waits on a pipe; 3 waits on a pipe itself; 4 gives the
+ * settings; the body of 2 and 3 is two file descriptors: one to say "here" to, one to wait on. */
+#include <cellmesh/abi/log.h>
+#include <cellmesh/abi/message.h>
+#include <cellmesh/abi/offload.h>
+#include <cellmesh/abi/plugin.h>
+#include <cellmesh/abi/settings.h>
+#include <cellmesh/abi/timer.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef KIND_IN_CODE
+#define KIND_IN_CODE KIND
+#endif
+#ifndef START_STATUS
+#define START_STATUS CM_OK
+#endif
+#ifndef INIT_STATUS
+#define INIT_STATUS CM_OK
+#endif
+#ifndef ABI_MAJOR_IN_CODE
+#define ABI_MAJOR_IN_CODE CM_ABI_MAJOR
+#endif
+#ifndef STRUCT_SIZE
+#define STRUCT_SIZE sizeof(cm_plugin)
+#endif
+
+__asm__(".pushsection .cellmesh.manifest,\"a\",@progbits\n.incbin \"" MANIFEST "\"\n.popsection\n");
+
+#ifdef UNDEFINED_SYMBOL
+extern int nobody_has_this(void);
+#endif
+
+static const cm_host *the_host;
+
+static void wait_on(const uint8_t *body, size_t size) {
+  int fds[2];
+  char byte = 0;
+  if (size != sizeof fds) return;
+  memcpy(fds, body, sizeof fds);
+  if (write(fds[0], "!", 1) != 1) return;
+  while (read(fds[1], &byte, 1) < 0) {
+  }
+}
+
+static cm_status job(const uint8_t *input, size_t size, cm_job_output *output) {
+  wait_on(input, size);
+  return output->write(output, (const uint8_t *)"done", 4);
+}
+
+static void *create(const cm_host *host) {
+  the_host = host;
+#ifdef UNDEFINED_SYMBOL
+  if (nobody_has_this()) return NULL;
+#endif
+  return (void *)host;
+}
+static void destroy(void *self) { (void)self; }
+static cm_status start(void *self) {
+  (void)self;
+  return START_STATUS;
+}
+static void stop(void *self) { (void)self; }
+
+static const cm_host_message *message_of_host(void) { return the_host->get_extension(the_host, CM_EXT_MESSAGE); }
+
+struct answer {
+  const cm_message *to;
+};
+static void send_settings(void *ctx, const uint8_t *data, size_t size) {
+  const struct answer *answer = ctx;
+  message_of_host()->reply(the_host, &answer->to->request, 10, data, size);
+}
+
+static cm_status on_message(void *self, const cm_message *m) {
+  struct answer answer = {m};
+  (void)self;
+  switch (m->id) {
+    case 1:
+      return message_of_host()->reply(the_host, &m->request, 10, m->body, m->body_size);
+    case 2: {
+      const cm_host_offload *offload = the_host->get_extension(the_host, CM_EXT_OFFLOAD);
+      return offload->run(the_host, job, m->body, m->body_size, "done", NULL, 0);
+    }
+    case 3:
+      wait_on(m->body, m->body_size);
+      return CM_OK;
+    case 4: {
+      const cm_host_settings *settings = the_host->get_extension(the_host, CM_EXT_SETTINGS);
+      return settings->get(the_host, send_settings, &answer);
+    }
+    default:
+      return CM_UNHANDLED;
+  }
+}
+
+static const void *get_extension(void *self, const char *id) {
+  (void)self;
+  (void)id;
+  return NULL;
+}
+
+static cm_status init(void) { return INIT_STATUS; }
+
+#ifdef NO_START
+#define START NULL
+#else
+#define START start
+#endif
+
+static const cm_service_kind kind = {sizeof kind, 0,    KIND_IN_CODE, create,       destroy,
+                                     START,       stop, on_message,   get_extension};
+static const cm_service_kind *const kinds[] = {&kind};
+
+#ifdef NO_SYMBOL
+CM_EXPORT const cm_plugin something_else
+#else
+const cm_plugin cellmesh_plugin
+#endif
+    = {STRUCT_SIZE, ABI_MAJOR_IN_CODE, CM_ABI_MINOR, init, NULL, 1, 0, kinds};
