@@ -107,16 +107,11 @@ std::size_t SessionTable::broadcast(const Envelope& envelope) {
 
 // A backend may bind clients to itself, their agent to any service that is up.
 void SessionTable::bind(Session& session, const Envelope& envelope) {
-  const std::string_view id = text_of(envelope.body);
-  ServiceRef service = ServiceRef::none;
-  if (names().service_id(envelope.from) == id) {
-    service = envelope.from;
-  } else if (envelope.from == envelope.to) {
-    service = names().service(id);
-  }
+  const ServiceRef service = names().find(text_of(envelope.body));
+  const bool allowed = envelope.from == service || envelope.from == envelope.to;
   const auto services = registry_.snapshot();
   const auto* entry = services->find(service);
-  if (entry == nullptr || service == envelope.to) {
+  if (!allowed || entry == nullptr || service == envelope.to) {
     counters_.bad_command.add();
     return;
   }

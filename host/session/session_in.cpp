@@ -15,6 +15,8 @@ namespace {
 // A bound service may be lost, and then the one that took its place, while one message is forwarded.
 constexpr int kMaxLost = 3;
 constexpr std::int64_t kTickMs = 100;
+// With its transport and what Asio keeps for it an idle client must stay below 1 KB.
+static_assert(sizeof(Session) <= 256);
 }  // namespace
 
 Session::Session(SessionTable& table, Shard& shard, std::unique_ptr<Transport> transport, std::uint64_t number)

@@ -177,11 +177,11 @@ class SessionTest : public testing::Test {
     player.wire->send(wire_frame(id, body));
     settle();
   }
-  // So much later by the table's clock.
+  // So much later by the table's clock, which stands still otherwise.
   void later(std::int64_t ms) {
     on([&] {
       passed_ms += ms;
-      table->tick(worker.now_ms() + passed_ms);
+      table->tick(begun_ms + passed_ms);
     });
     settle();
   }
@@ -210,6 +210,7 @@ class SessionTest : public testing::Test {
   using Codes = std::vector<std::uint32_t>;
 
   net::IoWorker worker{0};
+  const std::int64_t begun_ms = worker.now_ms();
   routing::Names names;
   routing::Registry registry{names};
   routing::Routes routes{names};
