@@ -127,6 +127,7 @@ TEST_F(HubTest, PluginWithoutChannelsGetsPlainMessages) {
   };
   channel_message(ref, "game", 78, "to all");
   EXPECT_TRUE(puppet.told("message 78 to all"));
+  rig.run(service, [] {});
   EXPECT_EQ(from, static_cast<cm_service>(rig.names.service("chat#3@test")));
 }
 
