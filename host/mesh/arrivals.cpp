@@ -1,5 +1,7 @@
 #include "mesh/arrivals.hpp"
 
+#include <utility>
+
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/types.h>
 
@@ -13,12 +15,29 @@ using routing::ServiceRef;
 void Arrivals::take(const Envelope& e, bool from_agent) {
   if (from_agent) {
     if (e.kind == Kind::client_message || e.kind == Kind::call) {
-      seen_.add(e.client, e.to);
+      remember(e);
     } else if (e.kind == Kind::client_closed) {
-      seen_.erase(e.client, e.to);
+      forget(e.client, e.to);
     }
   }
   place(e);
+}
+
+void Arrivals::remember(const Envelope& e) {
+  if (e.kind == Kind::client_message) {
+    spoke_.add(e.client, e.to);
+    return;
+  }
+  called_.add(e.client, e.to);
+  if (called_.size() < kCalledMost) return;
+  called_before_ = std::move(called_);
+  called_ = ClientsSeen();
+}
+
+void Arrivals::forget(routing::ClientId client, ServiceRef service) {
+  spoke_.erase(client, service);
+  called_.erase(client, service);
+  called_before_.erase(client, service);
 }
 
 void Arrivals::place(const Envelope& e) {
@@ -47,7 +66,7 @@ Delivery Arrivals::hand_over(const Envelope& e) {
 
 void Arrivals::on_gone(const Envelope& e) {
   ++dropped_;
-  if (e.client.agent != ServiceRef::none) seen_.erase(e.client, e.to);
+  if (e.client.agent != ServiceRef::none) forget(e.client, e.to);
   if (e.kind != Kind::call) return;
   Envelope answer;
   answer.kind = Kind::reply;
@@ -81,9 +100,10 @@ void Arrivals::retry() {
 }
 
 void Arrivals::agent_gone(ServiceRef agent) {
-  const auto gone = seen_.take_if(
-      [&](const ClientsSeen::Pair& pair) { return agent == ServiceRef::none || pair.client.agent == agent; });
-  for (const auto& pair : gone) {
+  const auto of_agent = [&](const ClientsSeen::Pair& pair) {
+    return agent == ServiceRef::none || pair.client.agent == agent;
+  };
+  const auto tell = [&](const ClientsSeen::Pair& pair) {
     Envelope closed;
     closed.kind = Kind::client_closed;
     closed.status = CM_CLOSE_GATEWAY_LOST;
@@ -91,11 +111,19 @@ void Arrivals::agent_gone(ServiceRef agent) {
     closed.from = pair.client.agent;
     closed.client = pair.client;
     place(closed);
+  };
+  for (ClientsSeen* set : {&spoke_, &called_, &called_before_}) {
+    for (const auto& pair : set->take_if(of_agent)) {
+      forget(pair.client, pair.service);  // it may be in more than one
+      tell(pair);
+    }
   }
 }
 
 void Arrivals::service_gone(ServiceRef service) {
-  seen_.take_if([&](const ClientsSeen::Pair& pair) { return pair.service == service; });
+  for (ClientsSeen* set : {&spoke_, &called_, &called_before_}) {
+    set->take_if([&](const ClientsSeen::Pair& pair) { return pair.service == service; });
+  }
 }
 
 void Arrivals::repeat_flow() {

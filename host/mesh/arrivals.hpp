@@ -33,6 +33,8 @@ class Arrivals {
 
   // `from_agent`: the client is of an agent of the peer's.
   void take(const routing::Envelope& envelope, bool from_agent);
+  // A client of the peer's was bound to a service of this host, by that service's own wish.
+  void bound(routing::ClientId client, routing::ServiceRef service) { spoke_.add(client, service); }
   // Offers what waits once more.
   void retry();
 
@@ -46,7 +48,6 @@ class Arrivals {
   [[nodiscard]] const routing::Registry::Snapshot& snapshot() { return view_.get(); }
   [[nodiscard]] std::size_t parked_bytes() const { return parked_bytes_; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
-  [[nodiscard]] const ClientsSeen& seen() const { return seen_; }
 
  private:
   struct Target {
@@ -57,13 +58,21 @@ class Arrivals {
   routing::Delivery hand_over(const routing::Envelope& envelope);
   void place(const routing::Envelope& envelope);
   void on_gone(const routing::Envelope& envelope);
+  void remember(const routing::Envelope& envelope);
+  void forget(routing::ClientId client, routing::ServiceRef service);
 
   routing::Registry::View view_;
   Hooks& hooks_;
   std::map<Target, EnvelopeStore> parked_;
   std::size_t parked_bytes_ = 0;
   std::uint64_t dropped_ = 0;
-  ClientsSeen seen_;
+
+  // Who is to be told of a client's end when its agent dies. That a client was only called for ends with no notice to
+  // the service when it was not bound to it, so these are kept for the last so many.
+  static constexpr std::size_t kCalledMost = 128U << 10U;
+  ClientsSeen spoke_;
+  ClientsSeen called_;
+  ClientsSeen called_before_;
 };
 
 }  // namespace cm::mesh

@@ -20,28 +20,32 @@ std::size_t ClientsSeen::home(const Slot& slot) const {
   return static_cast<std::size_t>(h ^ h >> 32U) & (slots_.size() - 1);
 }
 
+std::size_t ClientsSeen::find(const Slot& wanted) const {
+  std::size_t i = home(wanted);
+  while (slots_[i] != wanted && slots_[i].agent != routing::ServiceRef::none) i = (i + 1) & (slots_.size() - 1);
+  return i;
+}
+
 bool ClientsSeen::add(routing::ClientId client, routing::ServiceRef service) {
   if (slots_.size() < 2 * (size_ + 1)) rehash(std::max(kFewest, 2 * slots_.size()));
   const Slot wanted{client.session, client.agent, service};
-  for (std::size_t i = home(wanted);; i = (i + 1) & (slots_.size() - 1)) {
-    if (slots_[i] == wanted) return true;
-    if (slots_[i].agent != routing::ServiceRef::none) continue;
-    if (size_ == kMost) return false;
-    slots_[i] = wanted;
-    ++size_;
-    return true;
-  }
+  Slot& slot = slots_[find(wanted)];
+  if (slot == wanted) return true;
+  if (size_ == kMost) return false;
+  slot = wanted;
+  ++size_;
+  return true;
+}
+
+bool ClientsSeen::contains(routing::ClientId client, routing::ServiceRef service) const {
+  const Slot wanted{client.session, client.agent, service};
+  return size_ != 0 && slots_[find(wanted)] == wanted;
 }
 
 bool ClientsSeen::erase(routing::ClientId client, routing::ServiceRef service) {
-  if (size_ == 0) return false;
-  const Slot wanted{client.session, client.agent, service};
+  if (!contains(client, service)) return false;
   const std::size_t mask = slots_.size() - 1;
-  std::size_t hole = home(wanted);
-  while (slots_[hole] != wanted) {
-    if (slots_[hole].agent == routing::ServiceRef::none) return false;
-    hole = (hole + 1) & mask;
-  }
+  std::size_t hole = find({client.session, client.agent, service});
   // What follows moves up, unless that would put it before its home.
   for (std::size_t i = (hole + 1) & mask; slots_[i].agent != routing::ServiceRef::none; i = (i + 1) & mask) {
     if (((i - home(slots_[i])) & mask) < ((i - hole) & mask)) continue;

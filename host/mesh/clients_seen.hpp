@@ -20,6 +20,7 @@ class ClientsSeen {
 
   // False when it is full.
   bool add(routing::ClientId client, routing::ServiceRef service);
+  [[nodiscard]] bool contains(routing::ClientId client, routing::ServiceRef service) const;
   // False when it was not there.
   bool erase(routing::ClientId client, routing::ServiceRef service);
 
@@ -39,6 +40,8 @@ class ClientsSeen {
     routing::ServiceRef service = routing::ServiceRef::none;
     friend bool operator==(const Slot&, const Slot&) = default;
   };
+  // Where it is, or the free slot where it would be. Not when there are no slots.
+  [[nodiscard]] std::size_t find(const Slot& wanted) const;
   [[nodiscard]] std::size_t home(const Slot& slot) const;
   void rehash(std::size_t slots);
 

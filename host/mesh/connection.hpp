@@ -44,10 +44,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // The owner hears nothing any more.
   void close();
 
+  [[nodiscard]] bool reading() const { return reading_; }
   [[nodiscard]] std::uint64_t bytes_in() const { return bytes_in_; }
   [[nodiscard]] std::uint64_t bytes_out() const { return bytes_out_; }
-  // Nothing is sent until on_writable().
-  [[nodiscard]] bool blocked() const { return waits_write_; }
 
  private:
   void wait_read();

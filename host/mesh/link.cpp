@@ -164,6 +164,7 @@ void Link::dial_failed(const std::string& why, std::chrono::milliseconds wait) {
     wait = connects_ > 0 && stream_ == 0 ? config_.backoff_refused : backoff_;
   }
   dial_at_ms_ = worker_.now_ms() + jittered(wait).count();
+  publish_info();
 }
 
 void Link::establish(const std::shared_ptr<Opening>& opening, std::optional<std::uint64_t> resume_at, bool dialed) {
@@ -186,6 +187,7 @@ void Link::establish(const std::shared_ptr<Opening>& opening, std::optional<std:
   base::log(Room::mesh)
       .info("link up peer={} address={} direction={} resumed={}", log_value(host_), address_, dialed ? "out" : "in",
             resume_at.has_value());
+  remote_.set_reachable(true);
   sync_local();
   update_load();
   publish_info();
@@ -227,6 +229,7 @@ void Link::drop_connection(const std::string& why) {
     finish_stop();
     return;
   }
+  remote_.set_reachable(false);
   base::log(Room::mesh).info("link broken peer={} reason={}", log_value(host_), log_value(why));
   if (auto challenge = std::exchange(challenge_, std::nullopt)) {
     admit(std::move(challenge->opening), challenge->hello);
@@ -243,7 +246,8 @@ void Link::give_up(const std::string& why) {
   lost_ += lost;
   if (stream_ != 0 && connects_ > 0 && !stopping_) {
     base::log(Room::mesh)
-        .warn("peer given up peer={} reason={} messages_lost={}", log_value(host_), log_value(why), lost);
+        .log(lost > 0 || !remote_.empty() ? spdlog::level::warn : spdlog::level::info,
+             "peer given up peer={} reason={} messages_lost={}", log_value(host_), log_value(why), lost);
   }
   arrivals_.agent_gone(ServiceRef::none);
   remote_.withdraw_all();
@@ -325,8 +329,7 @@ void Link::tick() {
 }
 
 void Link::keep_alive(std::int64_t now) {
-  const bool reads = arrivals_.parked_bytes() <= config_.backlog;
-  if (reads && now - heard_ms_ >= config_.silence.count()) {
+  if (conn_->reading() && now - heard_ms_ >= config_.silence.count()) {
     drop_connection("nothing heard for " + std::to_string(now - heard_ms_) + " ms");
     return;
   }
@@ -349,7 +352,7 @@ bool Link::forget_if_idle() {
     return false;
   }
   forgotten_ = true;
-  base::log(Room::mesh).info("peer forgotten peer={}", log_value(host_));
+  base::log(Room::mesh).debug("peer forgotten peer={}", log_value(host_));
   return true;
 }
 

@@ -270,6 +270,10 @@ void Link::append(RemoteService& service, const Envelope& envelope) {
     return;
   }
   ++messages_out_;
+  if (envelope.kind == Kind::bind) {
+    const ServiceRef to = registry_.names().find(text_of(envelope.body));
+    if (to != ServiceRef::none) arrivals_.bound({service.ref(), envelope.client.session}, to);
+  }
   // Growing wakes nobody, so this store need not be seen in order.
   load_.store(sender_.stream().size() + held_bytes_, std::memory_order_relaxed);
 }
@@ -310,7 +314,9 @@ void Link::retry_parked() {
   if (arrivals_.parked_bytes() == 0) return;
   arrivals_.retry();
   parked_.store(arrivals_.parked_bytes() > 0);
-  if (conn_ && arrivals_.parked_bytes() <= config_.backlog / 2) conn_->resume_reading();
+  if (!conn_ || conn_->reading() || arrivals_.parked_bytes() > config_.backlog / 2) return;
+  heard_ms_ = worker_.now_ms();  // it was not listened to
+  conn_->resume_reading();
 }
 
 void Link::send_ack() {

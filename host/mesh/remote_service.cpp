@@ -91,6 +91,16 @@ void RemoteServices::withdraw_lost() {
   for (const auto ref : lost) withdraw(ref);
 }
 
+void RemoteServices::set_reachable(bool reachable) {
+  for (const auto& [ref, service] : services_) {
+    if (service->lost) continue;
+    service->entry.reachable = reachable;
+    if (!service->shadowed) {
+      registry_.update(ref, [&](routing::ServiceEntry& entry) { entry.reachable = reachable; });
+    }
+  }
+}
+
 void RemoteServices::for_each(const std::function<void(RemoteService&)>& fn) const {
   for (const auto& [ref, service] : services_) fn(*service);
 }

@@ -74,6 +74,8 @@ class RemoteServices {
   // The peer restarted: none is announced yet.
   void lose_all();
   void withdraw_lost();
+  // The connection to the host broke, or is back: those that are announced are picked last, or as others.
+  void set_reachable(bool reachable);
 
   [[nodiscard]] RemoteService* find(routing::ServiceRef ref) const {
     const auto i = static_cast<std::size_t>(ref);

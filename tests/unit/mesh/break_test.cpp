@@ -148,6 +148,75 @@ TEST_F(LinkBreaks, ACutAtAnyByteOfTheHandshakeLosesNothing) {
   }
 }
 
+// The same of the handshake that begins the streams.
+TEST_F(LinkBreaks, ACutAtAnyByteOfTheFirstHandshakeLosesNothing) {
+  for (std::uint64_t bytes = 1; bytes < 500; bytes += 17) {
+    Config config_a = config_of("a");
+    Config config_b = config_of("b");
+    config_a.grace = config_b.grace = 600s;
+    b = std::make_unique<Host>(config_b);
+    proxy = std::make_unique<TcpProxy>(b->address);
+    a = std::make_unique<Host>(config_a);
+    game = &a->up("game#0@t");
+    hub = &b->up("hub#0@t");
+    proxy->cut_after(bytes, bytes % 2 == 0);
+    a->dial(*b, proxy->address());
+    ASSERT_TRUE(a->wait_sees("hub#0@t"));
+    ASSERT_TRUE(b->wait_sees("game#0@t"));
+    constexpr std::size_t kMessages = 10;
+    for (std::size_t i = 0; i < kMessages; ++i) {
+      ASSERT_EQ(a->send("hub#0@t", "game#0@t", std::to_string(i)), Delivery::sent);
+      ASSERT_EQ(b->send("game#0@t", "hub#0@t", std::to_string(i)), Delivery::sent);
+    }
+    for (FakeService* service : {game, hub}) {
+      ASSERT_TRUE(wait_until([&] { return service->got().size() >= kMessages; }));
+      const auto got = service->got();
+      ASSERT_EQ(got.size(), kMessages);
+      for (std::size_t i = 0; i < kMessages; ++i) ASSERT_EQ(got[i].body, std::to_string(i));
+    }
+    ASSERT_EQ(a->downs + b->downs, 0U) << bytes;
+  }
+}
+
+TEST_F(LinkBreaks, NothingIsLostWhenBothDialAndBothAreCut) {
+  Config config_a = config_of("a");
+  Config config_b = config_of("b");
+  config_a.grace = config_b.grace = 600s;
+  a = std::make_unique<Host>(config_a);
+  b = std::make_unique<Host>(config_b);
+  game = &a->up("game#0@t");
+  hub = &b->up("hub#0@t");
+  Checker at_game;
+  Checker at_hub;
+  game->on_deliver = [&](const Envelope& e) { at_game.on(e); };
+  hub->on_deliver = [&](const Envelope& e) { at_hub.on(e); };
+  proxy = std::make_unique<TcpProxy>(b->address);
+  TcpProxy back(a->address);
+  a->dial(*b, proxy->address());
+  b->dial(*a, back.address());
+  ASSERT_TRUE(a->wait_sees("hub#0@t"));
+  ASSERT_TRUE(b->wait_sees("game#0@t"));
+  Traffic there(*a, "hub#0@t", "game#0@t", 0, nullptr);
+  Traffic here(*b, "game#0@t", "hub#0@t", 0, nullptr);
+  std::minstd_rand random{9};
+  for (int i = 0; i < 60; ++i) {
+    TcpProxy& used = random() % 2 == 0 ? *proxy : back;
+    TcpProxy& other = &used == &back ? *proxy : back;
+    used.cut_after(1 + random() % 2000, random() % 2 == 0);
+    ASSERT_TRUE(wait_until([&] {
+      other.cut(random() % 2 == 0);
+      return !used.cut_is_due();
+    })) << i;
+  }
+  const std::uint64_t to_hub = there.finish();
+  const std::uint64_t to_game = here.finish();
+  EXPECT_TRUE(wait_until([&] { return at_hub.seen(0) >= to_hub && at_game.seen(0) >= to_game; }));
+  EXPECT_EQ(at_hub.seen(0), to_hub);
+  EXPECT_EQ(at_game.seen(0), to_game);
+  EXPECT_EQ(at_hub.wrong() + at_game.wrong(), 0U);
+  EXPECT_EQ(a->downs + b->downs, 0U);
+}
+
 TEST_F(LinkBreaks, ServicesStayForTheGraceTimeAndThenGo) {
   link();
   proxy->refuse(true);

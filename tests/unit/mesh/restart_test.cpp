@@ -90,13 +90,17 @@ TEST_F(PeerRestarts, WhatWasMeantForClientsAndCallsOfTheDeadIsDropped) {
   EXPECT_EQ(agent.got()[0].body, "to whoever is agent");
 }
 
-// game#0@t of a has been spoken to by clients 1 and 2 of agent#0@t, and had an end of 2.
+// game#0@t of a has been spoken to by clients 1 and 2 of agent#0@t, was called for 3, has bound 4, and had an end of 2.
 class ClientsOfADeadAgent : public PeerRestarts {
  protected:
   void SetUp() override {
     link();
-    b->up("agent#0@t", "h:1");
+    auto& agent = b->up("agent#0@t", "h:1");
     ASSERT_TRUE(a->wait_sees("agent#0@t"));
+    Envelope bind = a->envelope(Kind::bind, "agent#0@t", "game#0@t", "game#0@t");
+    bind.client = {bind.to, 4};
+    ASSERT_EQ(a->deliver(bind), Delivery::sent);
+    ASSERT_TRUE(wait_until([&] { return agent.got().size() == 1; }));
     say(Kind::client_message, 1);
     say(Kind::client_message, 1);
     say(Kind::client_message, 2);
@@ -122,16 +126,16 @@ class ClientsOfADeadAgent : public PeerRestarts {
     std::sort(sessions.begin(), sessions.end());
     return sessions;
   }
-  const std::vector<std::uint64_t> expected{1, 3};
+  const std::vector<std::uint64_t> expected{1, 3, 4};
 };
 
 TEST_F(ClientsOfADeadAgent, AreToldClosedOnceWhenItsHostIsGivenUp) {
   kill_b();
   EXPECT_TRUE(test::stays_true([&] { return !a->sees("agent#0@t") || ends().empty(); }, 300ms));
   ASSERT_TRUE(wait_until([&] { return !a->sees("agent#0@t"); }));
-  EXPECT_TRUE(wait_until([&] { return ends().size() >= 2; }));
+  EXPECT_TRUE(wait_until([&] { return ends().size() >= 3; }));
   EXPECT_EQ(ends(), expected);
-  EXPECT_EQ(game->got(Kind::client_closed).size(), 3U);
+  EXPECT_EQ(game->got(Kind::client_closed).size(), 4U);
 }
 
 TEST_F(ClientsOfADeadAgent, AreToldClosedWhenItsHostRestarts) {
