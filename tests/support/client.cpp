@@ -187,7 +187,6 @@ std::string Client::local_address() const {
   return std::string(name.data()) + ":" + port.data();
 }
 
-void Client::shrink_receive_buffer(int bytes) { ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); }
 void Client::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
 void Client::reset() {
   const linger now{1, 0};

@@ -79,7 +79,6 @@ class Client {
 
   // Its own end, `127.0.0.1:50123`, as the host sees it.
   [[nodiscard]] std::string local_address() const;
-  void shrink_receive_buffer(int bytes);
   void shutdown_write();
   // With a RST instead of a FIN.
   void reset();

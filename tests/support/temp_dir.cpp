@@ -24,7 +24,7 @@ TempDir::TempDir() {
 TempDir::~TempDir() {
   const auto* unit = testing::UnitTest::GetInstance();
   const auto* suite = unit->current_test_suite();
-  if (testing::Test::HasFailure() || (suite != nullptr && suite->Failed())) {
+  if (testing::Test::HasFailure() || (suite != nullptr && suite->Failed()) || std::getenv("CM_TEST_KEEP") != nullptr) {
     std::cerr << "kept for a look: " << path_.string() << '\n';
     return;
   }

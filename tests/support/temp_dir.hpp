@@ -6,7 +6,7 @@
 namespace cm::test {
 
 // A folder of a test's own, short enough for sockets in it; removed with all that is in it when the test passed, kept
-// for a look when it failed.
+// for a look when it failed or CM_TEST_KEEP is set.
 class TempDir {
  public:
   TempDir();
