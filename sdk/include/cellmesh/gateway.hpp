@@ -49,7 +49,7 @@ class Gateway {
   }
 
   // Clients' messages of type M come to this service whatever their route says, and what a client sends behind one
-  // waits until release().
+  // waits until release(). The frontend must be open.
   template <Message M>
   Status intercept() const {
     return detail::ask(core_.gateway, &cm_host_gateway::intercept, core_.host, MessageTraits<M>::id);

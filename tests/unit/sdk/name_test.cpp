@@ -8,17 +8,17 @@ struct ChatRoom : cellmesh::Service<ChatRoom> {};
 struct HTTPServer2Go : cellmesh::Service<HTTPServer2Go> {};
 struct Named : cellmesh::Service<Named> {
   static constexpr std::string_view kind = "another-name";
-  void on_tick();
+  void on_tick() {}
 };
 
 namespace {
 
 struct Hidden {
-  void on_tick() const noexcept;
+  void on_tick() const noexcept {}
 };
 template <typename T>
 struct Of {
-  void on_tick(int);
+  void on_tick(int /*n*/) {}
 };
 
 template <auto H>
