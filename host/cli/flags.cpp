@@ -43,7 +43,8 @@ base::Result<Arguments> parse_arguments(std::span<const Flag> flags, std::span<c
       out.help = true;
       continue;
     }
-    if (arg.size() < 2 || arg.front() != '-') {
+    const bool number = arg.size() > 1 && arg[1] >= '0' && arg[1] <= '9';  // a value such as -1
+    if (arg.size() < 2 || arg.front() != '-' || number) {
       out.words.push_back(arg);
       continue;
     }

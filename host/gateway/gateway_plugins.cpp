@@ -112,6 +112,7 @@ base::Status Gateway::load_plugin(const std::string& name) {
   const fs::path file = fs::path(bootstrap_.plugin_dir) / (name + ".so");
   auto manifest = plugin::read_manifest(file);
   if (!manifest) return manifest.error();
+  if (auto status = plugin::check_manifest(*manifest, file.filename().string()); !status) return status;
   if (manifest->name != name) {
     return base::error(
         fmt::format("{} holds the plugin {}; name the file {}.so", file.string(), manifest->name, manifest->name));

@@ -42,6 +42,10 @@ base::Result<std::vector<std::string>> PluginSet::parse(std::string_view list) {
 
 void PluginSet::want(std::vector<std::string> names, Done done) {
   thread_.run([this, names = std::move(names), done = std::move(done)] {
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase_if(refused_, [&](const auto& refused) { return !contains(names, refused.first); });
+    }
     base::Status first{};
     const auto keep_first = [&first](base::Status status) {
       if (!status && first) first = std::move(status);

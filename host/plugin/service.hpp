@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -195,7 +196,7 @@ class Service final : public std::enable_shared_from_this<Service> {
   std::size_t jobs_out_ = 0;
   bool fault_reported_ = false;
   std::string fault_text_;
-  LogLimiter fault_lines_{10};
+  std::map<std::string_view, LogLimiter> fault_lines_;  // by hook, so that none hides another; the names are literals
   LogLimiter invalid_lines_{5};
   const cm_plugin_message* message_ext_ = nullptr;
   const cm_plugin_timer* timer_ext_ = nullptr;

@@ -7,6 +7,7 @@ namespace cm::plugin {
 namespace {
 
 constexpr std::size_t kMaxFaultText = 1000;
+constexpr unsigned kFaultLines = 10;  // a second and hook
 
 std::string and_swallowed(LogLimiter& lines) {
   const auto n = lines.take_swallowed();
@@ -28,8 +29,9 @@ void Service::count_fault(const Handling& handling, std::string_view what) {
     const std::lock_guard lock(mutex_);
     last_fault_ = std::string(what) + " (" + where + ")";
   }
-  if (!fault_lines_.allow()) return;
-  log(spdlog::level::err, "fault in " + where + ": " + std::string(what) + and_swallowed(fault_lines_));
+  auto& lines = fault_lines_.try_emplace(handling.hook, kFaultLines).first->second;
+  if (!lines.allow()) return;
+  log(spdlog::level::err, "fault in " + where + ": " + std::string(what) + and_swallowed(lines));
 }
 
 std::string Service::describe(const Handling& handling) const {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 #include <random>
+#include <tuple>
 #include <utility>
 
 namespace cm::routing {
@@ -122,18 +123,19 @@ const Registry::Entry* Registry::pick(const Snapshot& snapshot, KindRef kind, bo
   const auto k = static_cast<std::size_t>(kind);
   if (k >= snapshot.by_kind.size()) return nullptr;
   const Entry* best = nullptr;
-  std::pair<bool, std::uint64_t> best_load;
+  using Rank = std::tuple<bool, bool, std::uint64_t>;
+  Rank best_rank;
   std::minstd_rand::result_type ties = 0;
   for (const auto i : snapshot.by_kind[k]) {
     const Entry& entry = snapshot.entries[i];
     if (entry.draining || !entry.mailbox || (with_frontend && entry.public_address.empty())) continue;
     const bool known = load_known(entry);
-    const std::pair<bool, std::uint64_t> load{!known, known ? entry.load->users.load(std::memory_order_relaxed) : 0};
-    if (best == nullptr || load < best_load) {
+    const Rank rank{!entry.reachable, !known, known ? entry.load->users.load(std::memory_order_relaxed) : 0};
+    if (best == nullptr || rank < best_rank) {
       best = &entry;
-      best_load = load;
+      best_rank = rank;
       ties = 1;
-    } else if (load == best_load && random_source()() % ++ties == 0) {
+    } else if (rank == best_rank && random_source()() % ++ties == 0) {
       best = &entry;
     }
   }

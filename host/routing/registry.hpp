@@ -22,6 +22,7 @@ struct ServiceEntry {
   std::string public_address;            // `host:port` of its frontend for clients; empty: none
   bool gateway = false;                  // its frontend routes, so its clients get broadcasts
   bool draining = false;                 // going down: no new bindings
+  bool reachable = true;                 // false while the link to its host is broken: picked when no other is there
   std::shared_ptr<Destination> mailbox;  // for envelopes to the service
   std::shared_ptr<Destination> clients;  // for envelopes to its clients; null: no frontend
 };
@@ -86,7 +87,8 @@ class Registry {
   [[nodiscard]] static bool load_known(const Entry& entry);
 
   // The least-loaded service of a kind that is up and not draining, ties broken at random; nullptr when there is none.
-  // Services whose load is not known come last; with `clients_only`, only those with a public address. [any thread]
+  // Services whose load is not known come last, and after them those whose host is not reachable; with `clients_only`,
+  // only those with a public address. [any thread]
   [[nodiscard]] static const Entry* pick(const Snapshot& snapshot, KindRef kind, bool with_frontend = false);
 
   enum class Event { up, down, changed, room };

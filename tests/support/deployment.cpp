@@ -57,7 +57,9 @@ Host& Deployment::add_host(const std::string& name, std::vector<std::string> arg
 }
 
 Host& Deployment::host(const std::string& kind) {
-  const auto it = hosts_.find(shape_ == Shape::embedded ? kAll : kind);
+  // "host" settings are of every host; any one shows and sets them.
+  const auto it = shape_ != Shape::embedded && kind == "host" ? hosts_.begin()
+                                                              : hosts_.find(shape_ == Shape::embedded ? kAll : kind);
   if (it == hosts_.end()) throw std::runtime_error("no host " + kind);
   return *it->second;
 }

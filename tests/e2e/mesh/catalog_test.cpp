@@ -1,5 +1,6 @@
 // Hosts and services that come and go, as Consul and players see it.
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <boost/json.hpp>
 
@@ -93,8 +94,13 @@ TEST(Catalog, LoginOffersTheAgentWithFewestPlayers) {
   Host& second = mesh.add_host("agent2", {"--plugins", "agent", "--index", "1"});
   const std::string address = second.await_ready().address_of("agent");
   ASSERT_NE(address, first);
-  // Until its load has been told around.
-  ASSERT_TRUE(wait_until([&] { return mesh.ticket().agent == address; }));
+  ASSERT_TRUE(wait_until([&] {  // until both loads have been told around
+    const auto agents = mesh.host("login").query({"services", "agent"}).as_array();
+    return agents.size() == 2 && std::all_of(agents.begin(), agents.end(), [](const auto& agent) {
+             const auto* users = agent.as_object().if_contains("users");
+             return users != nullptr && users->is_number();
+           });
+  }));
   for (int i = 0; i < 5; ++i) {
     const auto ticket = mesh.ticket();
     EXPECT_EQ(ticket.agent, address);

@@ -171,7 +171,7 @@ TEST_F(BootstrapTest, AnUnknownKeyIsRefusedWithItsLineAndTheKeyThatWasMeant) {
   file("consul:\n  adress: x\n");
   EXPECT_THAT(refusal(), HasSubstr("host.yaml line 2: consul.adress is no key"));
   file("zebra: 1\n");
-  EXPECT_THAT(refusal(), HasSubstr("there are: dev, consul.url"));
+  EXPECT_THAT(refusal(), HasSubstr("there are: dev, login_port, consul.url"));
 }
 
 TEST_F(BootstrapTest, AWrongTypeIsRefusedWithWhatItMustBe) {

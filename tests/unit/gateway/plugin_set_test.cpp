@@ -49,6 +49,8 @@ TEST_F(PluginSetTest, ARefusedPluginDoesNotKeepTheOthersOut) {
   EXPECT_FALSE(status);
   EXPECT_THAT(loaded, ElementsAre("game"));
   EXPECT_EQ(set.refused().at("bad"), "it is no plugin");
+  ASSERT_TRUE(want({"game"}));
+  EXPECT_TRUE(set.refused().empty());
 }
 
 TEST(PluginList, NamesAreTrimmedAndDoublesDropped) {

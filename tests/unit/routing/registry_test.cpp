@@ -97,6 +97,18 @@ TEST_F(RegistryTest, PickPutsUnknownLoadLastAndSkipsWhatIsGoingDown) {
   EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("game")), nullptr);
 }
 
+TEST_F(RegistryTest, PickTakesWhatIsNotReachableOnlyWhenNoOtherIsThere) {
+  ASSERT_TRUE(registry.put(entry("agent#0@dev")));
+  ASSERT_TRUE(registry.put(entry("agent#1@dev")));
+  registry.set_load(names.service("agent#0@dev"), 0, 60'000);
+  registry.update(names.service("agent#0@dev"), [](ServiceEntry& e) { e.reachable = false; });
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("agent"))->ref, names.service("agent#1@dev"));
+  }
+  registry.remove(names.service("agent#1@dev"));
+  EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("agent"))->ref, names.service("agent#0@dev"));
+}
+
 TEST_F(RegistryTest, ListenersHearUpChangedAndDown) {
   std::vector<Registry::Event> events;
   registry.listen([&](Registry::Event event, ServiceRef) { events.push_back(event); });
