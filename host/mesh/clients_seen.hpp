@@ -16,7 +16,7 @@ class ClientsSeen {
   ClientsSeen();
 
   // Past it nothing more is remembered: no honest peer has so many.
-  static constexpr std::size_t kMost = 2U << 20U;
+  static constexpr std::size_t kMost = 1U << 20U;
 
   // False when it is full.
   bool add(routing::ClientId client, routing::ServiceRef service);
