@@ -172,6 +172,9 @@ void ConsulDiscovery::start(std::function<void()> on_ready) {
   impl_->thread = std::thread([impl = impl_.get()] {
     impl->contact.start();
     impl->loop.run([impl] { impl->show(); });
+    const std::lock_guard over(impl->mutex);
+    impl->shown.reachable = false;
+    impl->shown.last_error = "it was stopped";
   });
 }
 

@@ -50,11 +50,14 @@ void ConsulServices::on_contact(ConsulContact::Verdict verdict) {
   const bool hold = verdict.lost || verdict.after_outage;
   for (auto& [name, kind] : kinds_) {
     if (hold) {
-      for (ServiceRecord& record : kind.live) kind.held.insert_or_assign(record.id, record);
+      for (auto& [id, held] : kind.held) held.seen = false;
+      for (const ServiceRecord& record : kind.live) kind.held.insert_or_assign(record.id, Held{record});
     }
     kind.query->restart();
   }
-  if (hold) hold_.set(3 * context_.config.ttl, [this] { let_go(); });
+  if (!hold) return;
+  settled_ = false;
+  hold_.set(context_.config.ttl, [this] { settle(); });
 }
 
 void ConsulServices::on_outage() {
@@ -72,7 +75,15 @@ base::Status ConsulServices::on_answer(const std::string& name, const ConsulAnsw
   }
   kind.known = true;
   kind.live = std::move(parsed->records);
-  for (const ServiceRecord& record : kind.live) kind.held.erase(record.id);
+  for (const ServiceRecord& record : kind.live) {
+    const auto it = kind.held.find(record.id);
+    if (it == kind.held.end()) continue;
+    if (settled_) {
+      kind.held.erase(it);
+    } else {
+      it->second = {record, true};
+    }
+  }
   tell();
   return {};
 }
@@ -83,9 +94,16 @@ void ConsulServices::on_refused(const std::string& name, const std::string& erro
   tell();
 }
 
+void ConsulServices::settle() {
+  settled_ = true;
+  for (auto& [name, kind] : kinds_) std::erase_if(kind.held, [](const auto& held) { return held.second.seen; });
+  hold_.set(2 * context_.config.ttl, [this] { let_go(); });
+  tell();
+}
+
 void ConsulServices::let_go() {
   for (auto& [name, kind] : kinds_) {
-    for (const auto& [id, record] : kind.held) out().info("gone from Consul service={}", id);
+    for (const auto& [id, held] : kind.held) out().info("gone from Consul service={}", id);
     kind.held.clear();
   }
   tell();
@@ -96,8 +114,12 @@ void ConsulServices::tell() {
   std::vector<ServiceRecord> all;
   for (const auto& [name, kind] : kinds_) {
     if (!kind.known) return;
+    std::set<std::string_view> ids;
+    for (const ServiceRecord& record : kind.live) ids.insert(record.id);
     all.insert(all.end(), kind.live.begin(), kind.live.end());
-    for (const auto& [id, record] : kind.held) all.push_back(record);
+    for (const auto& [id, held] : kind.held) {
+      if (!ids.contains(id)) all.push_back(held.record);
+    }
   }
   std::sort(all.begin(), all.end(), [](const ServiceRecord& a, const ServiceRecord& b) {
     return std::tie(a.kind, a.id, a.host, a.boot) < std::tie(b.kind, b.id, b.host, b.boot);

@@ -72,6 +72,9 @@ TEST_F(CatalogTest, StopDeregistersEverything) {
     Node a(quick(consul.url()));
     for (std::uint32_t i = 0; i < 20; ++i) a.discovery->register_service(service("game", i));
     ASSERT_TRUE(b.services.wait_for([](const auto& all) { return all.size() == 20; }));
+    a.discovery->stop();
+    EXPECT_FALSE(a.discovery->state().reachable);
+    EXPECT_EQ(a.discovery->state().registered, 0U);
   }
   EXPECT_LT(passing("game").size(), 10U);
   EXPECT_TRUE(b.services.wait_for([](const auto& all) { return all.empty(); }, b.services.size() - 1));

@@ -105,7 +105,8 @@ TEST(LyingConsulTest, ARefusedTokenIsSaidWithItsCure) {
   EXPECT_TRUE(log.wait_for("403"));
   EXPECT_TRUE(log.wait_for("the token needs"));
   EXPECT_FALSE(node.discovery->state().reachable);
-  EXPECT_THAT(node.discovery->state().last_error, HasSubstr("ACL not found"));
+  EXPECT_TRUE(
+      wait_until([&] { return node.discovery->state().last_error.find("ACL not found") != std::string::npos; }));
   EXPECT_EQ(node.ready.size(), 0U);
 }
 
@@ -195,6 +196,31 @@ TEST(LyingConsulTest, OneThatHangsUpNowAndThenLosesNoWatch) {
   there = true;
   EXPECT_TRUE(node.sees({service("game", 0)}));
   EXPECT_TRUE(node.discovery->state().reachable);
+}
+
+// As a Consul that kept its data: it lists what was there before, finds the checks lapsed, and then sees the owners.
+TEST(LyingConsulTest, ServicesThatLapseRightAfterAnOutageAreNotGone) {
+  enum class Now { up, down, back };
+  std::atomic<Now> now{Now::up};
+  LyingConsul consul([&](const Request& request) {
+    if (now == Now::down) return Reply{LyingConsul::kHangUp};
+    if (auto reply = LyingConsul::probe_reply(request)) return *reply;
+    if (request.path != "/v1/health/service/game") return Reply{200, ""};
+    if (now == Now::up) return request.index == 0 ? Reply{200, kGame} : Reply{LyingConsul::kHangUp};
+    if (request.index == 0) return Reply{200, kGame, "10"};
+    if (request.index == 10) return Reply{200, "[]", "11"};
+    if (request.index == 11) return Reply{200, kGame, "12"};
+    return Reply{LyingConsul::kStall};
+  });
+  Node node(quick(consul.url()));
+  node.watch({"game"});
+  ASSERT_TRUE(node.sees({service("game", 0)}));
+  now = Now::down;
+  ASSERT_TRUE(wait_until([&] { return !node.discovery->state().reachable; }));
+  now = Now::back;
+  ASSERT_TRUE(wait_until([&] { return node.discovery->state().reachable; }));
+  (void)test::stays_true([] { return true; }, 7s);  // longer than anything is held
+  EXPECT_EQ(node.services.size(), 1U);
 }
 
 TEST(LyingConsulTest, ARefusedRegistrationIsToldOnceAndTriedOn) {

@@ -83,7 +83,7 @@ TEST(OutageTest, AConsulThatRestartsEmptyGetsEverythingBack) {
   const auto values = watcher.kv.all();
   for (std::size_t i = kv_before; i < values.size(); ++i)
     EXPECT_TRUE(values[i].lost || values[i].map.contains("cellmesh/routes/game"));
-  // And what goes from now on is seen at once.
+  // And what goes from now on is seen.
   owner.discovery->deregister_service("game#1@dev");
   EXPECT_TRUE(watcher.sees({service("game", 0)}, services_before));
 }

@@ -6,6 +6,7 @@
 #include <future>
 
 #include "discovery/embedded.hpp"
+#include "support/captured_log.hpp"
 #include "support/seen.hpp"
 
 namespace cm::discovery {
@@ -158,6 +159,7 @@ class Fixture : public testing::Test {
     kv.stop();
   }
 
+  test::CapturedLog log{base::Room::discovery};
   Seen<KvMap> stored;
   Seen<Settings::Change> changes;
   Kv kv;
@@ -235,6 +237,35 @@ TEST_F(SettingsTest, ABadValueAtTheStartIsAsIfItWereNotThere) {
   EXPECT_EQ(first->values.at("heartbeat_sec"), "30");
   EXPECT_EQ(first->values.at("listen"), "127.0.0.1:0");
   EXPECT_EQ(get("cellmesh/config/agent/listen"), "\xff");
+}
+
+TEST_F(SettingsTest, ARefusalIsToldOnceWithKeyValueAndWhatIsAllowed) {
+  declare();
+  EXPECT_TRUE(eventually("cellmesh/config/agent/heartbeat_sec", "5"));
+  put("cellmesh/config/agent/heartbeat_sec", "so on");
+  for (int i = 0; i < 3; ++i) put("cellmesh/config/other", std::to_string(i));
+  settle();
+  EXPECT_EQ(log.count("setting cellmesh/config/agent/heartbeat_sec refused: \"so on\" is not a whole number from 0 to "
+                      "3600; 5 stays in force"),
+            1U);
+  put("cellmesh/config/agent/heartbeat_sec", "later");
+  settle();
+  EXPECT_EQ(log.count("later is not a whole number"), 1U);
+}
+
+TEST_F(SettingsTest, AnUnknownNameIsWarnedAboutOnceWithWhatWasMeant) {
+  put("cellmesh/config/agent/heartbeat_secs", "1");
+  put("cellmesh/config/agent/0@dev/listn", "1");
+  put("cellmesh/config/agent/7@far/own", "1");  // not this host's
+  put("cellmesh/config/hub/anything", "1");     // not this host's
+  declare();
+  EXPECT_TRUE(changes.wait_for_any());
+  for (int i = 0; i < 3; ++i) put("cellmesh/config/agent/heartbeat_sec", std::to_string(i));
+  settle();
+  EXPECT_EQ(log.count("cellmesh/config/agent/heartbeat_secs is no setting of agent; did you mean \"heartbeat_sec\"?"),
+            1U);
+  EXPECT_EQ(log.count("cellmesh/config/agent/0@dev/listn is no setting of agent; did you mean \"listen\"?"), 1U);
+  EXPECT_EQ(log.count("is no setting of"), 2U);
 }
 
 TEST_F(SettingsTest, ADeletedSettingIsItsDefaultAgain) {
