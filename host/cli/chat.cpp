@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <random>
+#include <system_error>
 #include <vector>
 
 #include "cli/command.hpp"
@@ -59,17 +60,19 @@ class Chat final : public ChatView {
   bool done() {
     if (signal_ != 0 || client_.state() == ChatClient::State::ended) return true;
     if (!input_ended_) return false;
-    if (client_.open_lines() == 0) return true;
+    if (open_lines() == 0) return true;
     if (terminal_.interactive() && client_.state() != ChatClient::State::online) return true;
     return Clock::now() >= last_moment();
   }
+
+  [[nodiscard]] std::size_t open_lines() const { return typed_.size() + client_.open_lines(); }
 
   [[nodiscard]] Clock::time_point last_moment() const {
     return progress_ + (terminal_.interactive() ? std::min(patience_, kGoodbye) : patience_);
   }
 
   void turn() {
-    const bool wants_input = !input_ended_ && (terminal_.interactive() || client_.takes_lines());
+    const bool wants_input = !input_ended_ && typed_.empty();
     std::array<pollfd, 3> fds{
         client_.interest(), {wants_input ? STDIN_FILENO : -1, POLLIN, 0}, {terminal_.signal_fd(), POLLIN, 0}};
     Clock::time_point until = client_.deadline();
@@ -77,43 +80,47 @@ class Chat final : public ChatView {
     const auto wait = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
     const int rc = ::poll(fds.data(), fds.size(), static_cast<int>(std::clamp<milliseconds::rep>(wait, 0, 60'000)));
     if (rc < 0) {
-      if (errno != EINTR) signal_ = SIGABRT;
-      return;
+      if (errno == EINTR) return;
+      throw std::system_error(errno, std::generic_category(), "cannot wait for input");
     }
     if (fds[2].revents != 0) signal_ = terminal_.take_signal();
-    if (fds[1].revents != 0) take_input();
     const std::uint64_t echoed = client_.echoed();
     client_.step(fds[0].revents);
     if (client_.echoed() != echoed) progress_ = Clock::now();
+    // After the connection: a line is not given to one that has just ended.
+    if (fds[1].revents != 0) take_input();
+    say_typed();
   }
 
   void take_input() {
-    std::vector<std::string> lines;
-    input_ended_ = !terminal_.read(lines);
+    input_ended_ = !terminal_.read(typed_);
     progress_ = Clock::now();
-    for (const std::string& line : lines) {
-      if (line.find_first_not_of(" \t") == std::string::npos) continue;
-      if (line.size() > ChatClient::kLongestLine) terminal_.show_note("the line is too long and was cut");
-      if (!say(line)) terminal_.show_note("too many lines wait already; not kept: " + printable(line));
-    }
   }
 
-  bool say(const std::string& line) {
-    const bool offline = client_.state() != ChatClient::State::online;
-    if (!client_.say(line)) return false;
-    if (offline && terminal_.interactive()) terminal_.show_note("not connected, kept until it is: " + printable(line));
-    return true;
+  // Hands over what was typed, as much as the client takes.
+  void say_typed() {
+    std::size_t said = 0;
+    for (; said < typed_.size() && (client_.takes_lines() || terminal_.interactive()); ++said) say(typed_[said]);
+    typed_.erase(typed_.begin(), typed_.begin() + static_cast<std::ptrdiff_t>(said));
+  }
+
+  void say(const std::string& line) {
+    if (line.find_first_not_of(" \t") == std::string::npos) return;
+    if (line.size() > ChatClient::kLongestLine) terminal_.show_note("the line is too long and was cut");
+    const bool online = client_.state() == ChatClient::State::online;
+    if (!client_.say(line)) return terminal_.show_note("too many lines wait already; not kept: " + printable(line));
+    if (!online && terminal_.interactive()) terminal_.show_note("not connected, kept until it is: " + printable(line));
   }
 
   int verdict() {
     if (client_.state() == ChatClient::State::ended) return kFailed;
     if (terminal_.interactive()) {
-      if (client_.open_lines() > 0) {
-        terminal_.show_note(std::to_string(client_.open_lines()) + " of your lines did not come through");
+      if (open_lines() > 0) {
+        terminal_.show_note(std::to_string(open_lines()) + " of your lines did not come through");
       }
       return kOk;
     }
-    const std::uint64_t failed = client_.lost() + client_.open_lines();
+    const std::uint64_t failed = client_.lost() + open_lines();
     if (failed == 0) return kOk;
     terminal_.show_note(std::to_string(failed) + " of your lines did not come through" +
                         (client_.trouble().empty() ? "" : ": " + printable(client_.trouble())));
@@ -126,6 +133,7 @@ class Chat final : public ChatView {
   ChatClient client_;
   bool was_online_ = false;
   bool input_ended_ = false;
+  std::vector<std::string> typed_;  // and not taken by the client yet; no more is read before it is
   int signal_ = 0;
   std::string told_;  // the last trouble that was shown
   Clock::time_point progress_ = Clock::now();

@@ -1,6 +1,7 @@
 #include "cli/command.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <iostream>
 #include <string_view>
 
@@ -67,7 +68,12 @@ int run(const Command& command, std::span<const std::string> args, std::ostream&
   if (arguments->words.size() > command.max_words) {
     return wrong_usage(command, "\"" + arguments->words[command.max_words] + "\" is one word too many", err);
   }
-  return command.run(*arguments);
+  try {
+    return command.run(*arguments);
+  } catch (const std::exception& e) {
+    err << "cellmesh " << command.name << ": " << e.what() << "\n";
+    return kFailed;
+  }
 }
 
 }  // namespace

@@ -96,6 +96,18 @@ Args push_args(Words words, const Arguments&) {
 
 std::string show_rows(const json::value& result) { return render(result); }
 
+// Tables without what only programs want to know; --json has it all.
+std::string show_links(const json::value& result) {
+  return result.is_array() ? render_table(result.get_array(), "no other host is linked",
+                                          "boot,worker,dialed,bytes_in,bytes_out,unacked,parked")
+                           : render(result);
+}
+
+std::string show_plugins(const json::value& result) {
+  return result.is_array() ? render_table(result.get_array(), "no plugin is loaded", "services,file,build_id,abi,sdk")
+                           : render(result);
+}
+
 std::string show_clients(const json::value& result) {
   const json::object* object = result.if_object();
   const json::value* rows = object != nullptr ? object->if_contains("clients") : nullptr;
@@ -141,10 +153,10 @@ constexpr std::array<CtlAction, 13> kActions{{
     {"status", "", "status", "The host, its discovery, what it carries.", 0, 0, no_args, show_rows},
     {"services", "[KIND]", "services", "Services that this host reaches: its own, and those of linked hosts.", 0, 1,
      kind_args, show_rows},
-    {"links", "", "links", "Links to other hosts.", 0, 0, no_args, show_rows},
+    {"links", "", "links", "Links to other hosts.", 0, 0, no_args, show_links},
     {"clients", "[AGENT]", "clients", "Clients of this host's frontends; --limit N of them (100).", 0, 1, clients_args,
      show_clients},
-    {"plugins", "", "plugins", "Plugins that are loaded.", 0, 0, no_args, show_rows},
+    {"plugins", "", "plugins", "Plugins that are loaded.", 0, 0, no_args, show_plugins},
     {"settings get", "[PREFIX]", "settings.get", "Settings, their values and what they mean.", 0, 1, prefix_args,
      show_settings},
     {"settings set", "PATH VALUE", "settings.set",

@@ -1,7 +1,10 @@
 #include "cli/render.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cmath>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -20,6 +23,12 @@ std::string heading(std::string_view key) {
   std::string out(key);
   for (char& c : out) c = c == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return out;
+}
+
+std::string decimal(double number) {
+  std::array<char, 40> out{};
+  std::snprintf(out.data(), out.size(), std::abs(number) < 1e15 ? "%.3f" : "%.6g", number);
+  return out.data();
 }
 
 bool names(std::string_view list, std::string_view word) {
@@ -63,6 +72,7 @@ std::string render_cell(const json::value& value) {
   if (value.is_null()) return "";
   if (value.is_bool()) return value.get_bool() ? "yes" : "no";
   if (value.is_string()) return printable(std::string_view(value.get_string()));
+  if (value.is_double()) return decimal(value.get_double());
   if (const json::array* array = value.if_array()) {
     std::string out;
     for (const json::value& one : *array) out += (out.empty() ? "" : ", ") + render_cell(one);

@@ -17,6 +17,7 @@
 namespace cm::cli {
 namespace {
 
+constexpr std::size_t kMostOfALine = ChatClient::kLongestLine + 1;  // one more: seen to be too long
 constexpr std::string_view kPrompt = "> ";
 constexpr std::string_view kClearLine = "\r\x1b[K";
 
@@ -73,8 +74,7 @@ bool Terminal::read(std::vector<std::string>& lines) {
   while (!bytes.empty()) {
     const auto end = bytes.find('\n');
     // A line longer than any that can be sent is cut, not kept whole in memory.
-    partial_ +=
-        bytes.substr(0, std::min(end, ChatClient::kLongestLine - std::min(partial_.size(), ChatClient::kLongestLine)));
+    partial_ += bytes.substr(0, std::min(end, kMostOfALine - std::min(partial_.size(), kMostOfALine)));
     if (end == std::string_view::npos) break;
     if (partial_.ends_with('\r')) partial_.pop_back();
     lines.push_back(std::move(partial_));

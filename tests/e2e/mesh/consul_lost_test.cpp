@@ -88,8 +88,10 @@ TEST(ConsulLost, TrafficGoesOnAndAllIsRegisteredAndWrittenBack) {
   consul.kill9();
   EXPECT_TRUE(stays_true(chats_on, kGone)) << chatter.stop();
   // Who comes now is served from what was last known.
-  Client late = mesh.player();
-  chat(late, "Consul is away");
+  {
+    Client late = mesh.player();
+    chat(late, "Consul is away");
+  }
   EXPECT_EQ(heartbeat(), "1234");
 
   consul.start();
@@ -100,7 +102,8 @@ TEST(ConsulLost, TrafficGoesOnAndAllIsRegisteredAndWrittenBack) {
   EXPECT_EQ(chatter.stop(), "");
   EXPECT_GT(chatter.lines(), 1000);
   EXPECT_EQ(heartbeat(), "1234");
-  chat(late, "Consul is back");
+  Client later = mesh.player();
+  chat(later, "Consul is back");
   mesh.await_serving();
   for (Host* host : mesh.hosts()) EXPECT_TRUE(host->process().running());
 }
