@@ -269,17 +269,17 @@ TEST_F(ManagerTest, UnloadWaitsForTheJobThatRuns) {
 
 TEST_F(ManagerTest, PluginThatHangsStaysMappedAndTheHostSaysSo) {
   make_manager({.settings = 20s, .start = 20s, .drain = 1ms, .stop = 50ms});
-  load("unit_good");
+  load("unit_other");
   const Pipes pipes;
-  routing::Envelope e{.kind = Kind::message, .msg_id = 2, .to = rig.names.service("alpha#0@test"), .from = remote_ref};
+  routing::Envelope e{.kind = Kind::message, .msg_id = 2, .to = rig.names.service("beta#0@test"), .from = remote_ref};
   const std::string body = pipes.body();
   e.body = std::as_bytes(std::span(body));
   EXPECT_EQ(routing::Registry::deliver(*rig.registry.snapshot(), e), routing::Delivery::sent);
   pipes.wait_until_inside();
-  const auto status = manager->unload("unit_good");
+  const auto status = manager->unload("unit_other");
   ASSERT_FALSE(status);
   expect(status.error().text, "hangs and stays loaded");
-  EXPECT_TRUE(mapped("unit_good.so"));
+  EXPECT_TRUE(mapped("unit_other.so"));
   EXPECT_TRUE(manager->loaded().empty());
   EXPECT_FALSE(manager->stop_all());
   pipes.let_go();
