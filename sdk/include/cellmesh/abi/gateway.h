@@ -17,14 +17,14 @@ CM_BEGIN_C
 
 typedef struct cm_frontend_options {
   uint32_t struct_size;
-  uint32_t routes;           /* not 0: messages to other services are carried to them; admitted clients get broadcasts */
-  const char *address;       /* to listen on, `127.0.0.1`, `0.0.0.0`, `::`; NULL means 0.0.0.0 */
-  const char *public_host;   /* what clients are told to connect to; NULL or empty: a name that reaches this machine */
-  uint32_t port;             /* 0: any free one */
-  uint32_t max_clients;      /* 0: 100,000 */
-  uint32_t max_body;         /* bytes of a client's message body; 0: CM_MAX_CLIENT_BODY */
-  uint32_t outbox_limit;     /* bytes that may wait for a client that does not read; 0: 1 MiB */
-  uint32_t idle_timeout_ms;  /* a client silent for longer is closed; 0: never */
+  uint32_t routes;          /* not 0: messages to other services are carried to them; admitted clients get broadcasts */
+  const char *address;      /* to listen on, `127.0.0.1`, `0.0.0.0`, `::`; NULL means 0.0.0.0 */
+  const char *public_host;  /* what clients are told to connect to; NULL or empty: a name that reaches this machine */
+  uint32_t port;            /* 0: any free one */
+  uint32_t max_clients;     /* 0: 100,000 */
+  uint32_t max_body;        /* bytes of a client's message body; 0: CM_MAX_CLIENT_BODY */
+  uint32_t outbox_limit;    /* bytes that may wait for a client that does not read; 0: 1 MiB */
+  uint32_t idle_timeout_ms; /* a client silent for longer is closed; 0: never */
   uint32_t admit_timeout_ms; /* a client not admitted for longer is closed; 0: never */
   uint32_t max_refused;      /* messages without a route, or before they are allowed, until it is closed; 0: 8 */
   uint32_t reserved;
