@@ -283,6 +283,7 @@ TEST_F(ManagerTest, PluginThatHangsStaysMappedAndTheHostSaysSo) {
   EXPECT_TRUE(manager->loaded().empty());
   EXPECT_FALSE(manager->stop_all());
   pipes.let_go();
+  manager.reset();  // waits for the job
 }
 
 TEST_F(ManagerTest, LibraryThatCannotBeUnmappedIsNoticed) {
