@@ -27,9 +27,11 @@ namespace cm::mesh {
 // connections it runs on. Owned by the LinkTable; lives on one io worker, which others reach by posts, a queue and a
 // wake. Ends when nobody wants it and the peer is gone.
 //
-//   life      link.cpp            dialing and being dialed, breaking, giving up, the tick
-//   opening   link_opening.cpp    the handshake, which decides whether the streams go on or begin anew
-//   frames    link_frames.cpp     what comes, and what is sent
+//   link.cpp           what others see of it, and the tick
+//   link_opening.cpp   the handshake, which decides whether the streams go on or begin anew
+//   link_life.cpp      dialing, coming up, breaking, giving up
+//   link_in.cpp        what the peer sends
+//   link_out.cpp       what is sent to it
 class Link final : public RemoteHost,
                    public net::Wakeable,
                    public net::Flushable,
@@ -66,7 +68,7 @@ class Link final : public RemoteHost,
   void flush() override;
 
  private:
-  // link.cpp
+  // link_life.cpp
   void set_candidates(std::vector<Candidate> candidates);
   void dial_if_due();
   void dial_failed(const std::string& why, std::chrono::milliseconds wait);
@@ -80,6 +82,8 @@ class Link final : public RemoteHost,
   void withdraw(routing::ServiceRef service);
   void restarted();
   void expire_lost();
+
+  // link.cpp
   void keep_alive(std::int64_t now);
   void finish_stop();
   bool forget_if_idle();
@@ -103,13 +107,11 @@ class Link final : public RemoteHost,
   [[nodiscard]] bool can_resume(const std::string& boot, std::uint64_t mine, std::uint64_t theirs,
                                 std::uint64_t received) const;
 
-  // link_frames.cpp
+  // link_in.cpp
   std::span<std::byte> read_space() override;
   bool on_bytes(std::size_t bytes) override;
   void on_writable() override { flush(); }
   void on_broken(const std::string& why) override { drop_connection(why); }
-  void on_flow(routing::ServiceRef service, Side side, bool open) override;
-  void on_answer(const routing::Envelope& envelope) override;
   [[nodiscard]] base::Status on_frame(const Frame& frame);
   [[nodiscard]] base::Status on_envelope(std::span<const std::byte> payload);
   [[nodiscard]] base::Status on_announce(std::span<const std::byte> payload);
@@ -120,8 +122,12 @@ class Link final : public RemoteHost,
   [[nodiscard]] base::Status on_pong(std::uint64_t token);
   void on_goodbye(std::span<const std::byte> payload);
   void protocol_error(const std::string& what);
-  void say_goodbye(pb::Refusal::Reason reason, std::string text);
   [[nodiscard]] bool may_speak_for(PeerRefs::Known& known);
+
+  // link_out.cpp
+  void on_flow(routing::ServiceRef service, Side side, bool open) override;
+  void on_answer(const routing::Envelope& envelope) override;
+  void say_goodbye(pb::Refusal::Reason reason, std::string text);
   void append(RemoteService& service, const routing::Envelope& envelope);
   void drain_queue();
   void retry_parked();
