@@ -66,28 +66,31 @@ void RouteSync::on_change(const discovery::Discovery::KvMap& values, bool lost) 
       });
     }
   }
+  for (auto& routes : missing_in(values)) {
+    if (!lost || !old.contains(routes.service)) next.push_back(std::move(routes));
+  }
   std::vector<std::string> refused;
   routes_.set_all(next, refused);
   for (const auto& text : refused) logger().warn("{}", text);
-  const auto now = routes_.all();
-  if (now != old) {
-    std::size_t rules = 0;
-    for (const auto& [service, routes] : now) rules += routes.rules.size();
-    logger().info("routes changed services={} rules={}", now.size(), rules);
-    on_changed_();
-  }
-  publish_missing(values);
+  if (routes_.all() != old) changed();
+  for (const auto& routes : missing_in(values)) try_publish(routes, kTries);
 }
 
-void RouteSync::publish_missing(const discovery::Discovery::KvMap& values) {
+void RouteSync::changed() {
+  const auto now = routes_.all();
+  std::size_t rules = 0;
+  for (const auto& [service, routes] : now) rules += routes.rules.size();
+  logger().info("routes changed services={} rules={}", now.size(), rules);
+  on_changed_();
+}
+
+std::vector<routing::ServiceRoutes> RouteSync::missing_in(const discovery::Discovery::KvMap& values) {
   std::vector<routing::ServiceRoutes> missing;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [service, routes] : published_) {
-      if (!values.contains(key_of(service))) missing.push_back(routes);
-    }
+  const std::lock_guard lock(mutex_);
+  for (const auto& [service, routes] : published_) {
+    if (!values.contains(key_of(service))) missing.push_back(routes);
   }
-  for (const auto& routes : missing) try_publish(routes, kTries);
+  return missing;
 }
 
 void RouteSync::retract(const std::string& service) {
@@ -99,6 +102,14 @@ void RouteSync::publish(const routing::ServiceRoutes& routes) {
   {
     const std::lock_guard lock(mutex_);
     published_[routes.service] = routes;
+  }
+  // The service is up: who comes now is not to wait for the KV.
+  if (!routes_.all().contains(routes.service)) {
+    if (const auto set = routes_.set(routes); set) {
+      changed();
+    } else {
+      logger().warn("{}", set.error().text);
+    }
   }
   try_publish(routes, kTries);
 }

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "discovery/discovery.hpp"
 #include "routing/route_table.hpp"
@@ -18,14 +19,15 @@ namespace cm::gateway {
 // value is refused with a warning and the service's old routes stay. [any thread]
 class RouteSync {
  public:
-  // `on_changed`: the route table changed. [discovery's thread]
+  // `on_changed`: the route table changed. [discovery's thread, or that of publish()]
   RouteSync(discovery::Discovery& discovery, routing::Routes& routes, std::function<void()> on_changed);
   ~RouteSync();
   RouteSync(const RouteSync&) = delete;
   RouteSync& operator=(const RouteSync&) = delete;
 
   void start();
-  // A loaded plugin's routes: written when the KV has none (now or later), or those of an older plugin version.
+  // A loaded plugin's routes: written when the KV has none (now or later), or those of an older plugin version. In
+  // force on this host at once when there were none.
   void publish(const routing::ServiceRoutes& routes);
   // The plugin is unloaded: its routes stay in the KV, but are not this host's to keep there any more.
   void retract(const std::string& service);
@@ -34,7 +36,8 @@ class RouteSync {
 
  private:
   void on_change(const discovery::Discovery::KvMap& values, bool lost);
-  void publish_missing(const discovery::Discovery::KvMap& values);
+  std::vector<routing::ServiceRoutes> missing_in(const discovery::Discovery::KvMap& values);
+  void changed();
   void try_publish(const routing::ServiceRoutes& routes, int tries);
 
   discovery::Discovery& discovery_;

@@ -12,7 +12,10 @@ proto::LoginACK log_in(const std::string& login_address, const std::string& uid)
   req.set_platform("test");
   req.set_uid(uid);
   client.send(req);
-  return client.expect<proto::LoginACK>();
+  const auto answer = client.read();
+  if (!answer) throw std::runtime_error("the login closed the connection");
+  if (answer->is<proto::NoticeACK>()) throw std::runtime_error("login: " + answer->as<proto::NoticeACK>().text());
+  return answer->as<proto::LoginACK>();
 }
 
 Ticket ticket(const proto::LoginACK& ack) {

@@ -114,6 +114,7 @@ TEST_P(Live, BadValueIsRefusedAndTheLastGoodOneStays) {
 }
 
 TEST_P(Live, SettingOfOneInstanceWinsOverThatOfAll) {
+  const std::string before = setting("agent/heartbeat_sec");
   ScopedSetting all(mesh(), "agent/heartbeat_sec", "60");
   ASSERT_TRUE(wait_until([&] { return setting("agent/heartbeat_sec") == "60"; }));
   mesh().set("agent/0@dev/heartbeat_sec", "61");
@@ -122,7 +123,7 @@ TEST_P(Live, SettingOfOneInstanceWinsOverThatOfAll) {
     mesh().consul().kv_delete("cellmesh/config/agent/0@dev/heartbeat_sec");
     EXPECT_TRUE(wait_until([&] { return setting("agent/heartbeat_sec") == "60"; }));
   } else {
-    mesh().set("agent/0@dev/heartbeat_sec", "60");
+    mesh().set("agent/0@dev/heartbeat_sec", before);
   }
 }
 

@@ -39,6 +39,14 @@ TEST_F(RouteSyncTest, WhatAPluginBringsIsPublishedAndInForce) {
   EXPECT_EQ(changes, 1);
 }
 
+TEST_F(RouteSyncTest, WhatAPluginBringsIsInForceBeforeTheKvHasIt) {
+  sync.publish(game());
+  EXPECT_EQ(chat(), RouteMode::auth);
+  EXPECT_EQ(changes, 1);
+  discovery.changed(false);  // a change of something else meanwhile
+  EXPECT_EQ(chat(), RouteMode::auth);
+}
+
 TEST_F(RouteSyncTest, TheNewerPluginVersionWins) {
   sync.publish(game("1.9.0"));
   discovery.run();
@@ -82,10 +90,11 @@ TEST_F(RouteSyncTest, WhatCouldNotBePublishedIsWhenTheKvIsBack) {
   discovery.reachable = false;
   sync.publish(game());
   discovery.run();
-  EXPECT_EQ(chat(), RouteMode::blocked);
+  EXPECT_EQ(in_kv(), "");
   discovery.reachable = true;
   discovery.changed(false);
   discovery.run();
+  EXPECT_EQ(in_kv(), game().to_json());
   EXPECT_EQ(chat(), RouteMode::auth);
 }
 
