@@ -19,6 +19,10 @@ void BlockingQuery::restart() {
   if (context_.contact.up()) timer_.set(std::max(pace_.next(Loop::Clock::now()), not_before_), [this] { ask(); });
 }
 
+void BlockingQuery::resume() {
+  if (under_way_ == 0 && !timer_.is_set()) restart();
+}
+
 void BlockingQuery::park() {
   forget();
   backoff_.reset();

@@ -33,6 +33,8 @@ class BlockingQuery {
 
   // Asks for what is true now, whatever was under way; not before a failure's backoff is over.
   void restart();
+  // Does so when a failure has ended it; else it goes on.
+  void resume();
   // Asks no more until restart().
   void park();
 

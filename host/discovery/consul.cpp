@@ -44,7 +44,7 @@ struct ConsulDiscovery::Impl {
 
   void on_contact(ConsulContact::Verdict verdict) {
     if (stopping) return;
-    registrar.on_contact();
+    registrar.on_contact(verdict);
     services.on_contact(verdict);
     for (auto& [prefix, watch] : kv_watches) watch->on_contact(verdict);
     show();  // before anybody is told

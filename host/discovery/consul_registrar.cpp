@@ -41,9 +41,11 @@ void ConsulRegistrar::drop(const std::string& id) {
   step(id);
 }
 
-void ConsulRegistrar::on_contact() {
+void ConsulRegistrar::on_contact(ConsulContact::Verdict verdict) {
   for (auto& [id, entry] : entries_) {
-    entry->there.reset();
+    if (verdict.lost) entry->there.reset();
+    if (!verdict.lost && !verdict.after_outage) continue;
+    entry->refresh_at = {};
     entry->backoff.reset();
   }
   step_all();

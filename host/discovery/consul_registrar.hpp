@@ -18,8 +18,8 @@ class ConsulRegistrar {
 
   void want(const ServiceRecord& record);
   void drop(const std::string& id);
-  // Consul may have forgotten everything: all are registered again.
-  void on_contact();
+  // What Consul lost is registered again. What it may have, is refreshed, which tells.
+  void on_contact(ConsulContact::Verdict verdict);
   // Deregisters all, each tried once; `done` when that is over. Nothing is registered after it.
   void shut_down(std::function<void()> done);
 

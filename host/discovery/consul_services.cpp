@@ -52,8 +52,10 @@ void ConsulServices::on_contact(ConsulContact::Verdict verdict) {
     if (hold) {
       for (auto& [id, held] : kind.held) held.seen = false;
       for (const ServiceRecord& record : kind.live) kind.held.insert_or_assign(record.id, Held{record});
+      kind.query->restart();
+    } else {
+      kind.query->resume();
     }
-    kind.query->restart();
   }
   if (!hold) return;
   settled_ = false;

@@ -58,7 +58,10 @@ std::chrono::milliseconds Loop::time_to_next() const {
 void Timer::set(Loop::Clock::time_point when, Loop::Work work) {
   cancel();
   due_ = {when, ++loop_.last_timer_};
-  loop_.timers_.emplace(due_, std::move(work));
+  loop_.timers_.emplace(due_, [this, w = std::move(work)] {
+    due_ = {};
+    w();
+  });
 }
 
 void Timer::cancel() {

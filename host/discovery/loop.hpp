@@ -57,6 +57,7 @@ class Timer {
   void set(Loop::Clock::time_point when, Loop::Work work);
   void set(std::chrono::milliseconds after, Loop::Work work) { set(Loop::Clock::now() + after, std::move(work)); }
   void cancel();
+  [[nodiscard]] bool is_set() const { return due_.second != 0; }
 
  private:
   Loop& loop_;

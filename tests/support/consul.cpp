@@ -154,7 +154,16 @@ void ConsulServer::start() {
   if (!await_leader()) throw std::runtime_error("Consul does not start again:\n" + process_->output());
 }
 
-void ConsulServer::freeze() { process_->signal(SIGSTOP); }
+void ConsulServer::freeze() {
+  process_->signal(SIGSTOP);
+  const std::string stat = "/proc/" + std::to_string(process_->pid()) + "/stat";
+  const bool stopped = wait_until([&] {
+    const std::string text = read_file(stat);
+    const auto name_end = text.rfind(')');
+    return name_end != std::string::npos && text.substr(name_end, 3) == ") T";
+  });
+  if (!stopped) throw std::runtime_error("Consul does not freeze");
+}
 
 void ConsulServer::thaw() { process_->signal(SIGCONT); }
 

@@ -23,7 +23,7 @@ class Seen {
   // The first value, from the `from`th on, that is as wanted; nothing when none comes.
   template <class Wanted>
   std::optional<T> wait_for(Wanted wanted, std::size_t from = 0,
-                            std::chrono::milliseconds bound = std::chrono::seconds(60)) {
+                            std::chrono::milliseconds bound = std::chrono::seconds(120)) {
     std::unique_lock lock(mutex_);
     std::optional<T> found;
     changed_.wait_for(lock, bound, [&] {

@@ -7,7 +7,6 @@ namespace {
 
 using test::ConsulServer;
 using test::stays_true;
-using test::wait_until;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -21,35 +20,35 @@ class CatalogTest : public testing::Test {
 };
 
 TEST_F(CatalogTest, AServiceIsListedWithAddressMetaAndHealth) {
-  Node node(quick(consul.url()));
+  Node node(patient(consul.url()));
   ASSERT_TRUE(node.ready.wait_for_any());
   auto record = service("game", 0);
   record.public_address = "203.0.113.7:9000";
   node.discovery->register_service(record);
-  ASSERT_TRUE(wait_until([&] { return passing("game").size() > 10; }));
+  ASSERT_TRUE(eventually([&] { return passing("game").size() > 10; }));
   const std::string listed = passing("game");
   for (const auto* part : {R"("ID": "game#0@dev")", R"("Service": "game")", R"("cellmesh")", R"("Port": 4000)",
                            R"("group": "dev")", R"("public": "203.0.113.7:9000")", R"("Status": "passing")"})
     EXPECT_THAT(listed, HasSubstr(part));
-  EXPECT_TRUE(wait_until([&] { return node.discovery->state().registered == 1; }));
+  EXPECT_TRUE(eventually([&] { return node.discovery->state().registered == 1; }));
   node.discovery->deregister_service("game#0@dev");
-  EXPECT_TRUE(wait_until([&] { return passing("game").size() < 10; }));
-  EXPECT_TRUE(wait_until([&] { return node.discovery->state().registered == 0; }));
+  EXPECT_TRUE(eventually([&] { return passing("game").size() < 10; }));
+  EXPECT_TRUE(eventually([&] { return node.discovery->state().registered == 0; }));
 }
 
 TEST_F(CatalogTest, ServicesAskedForBeforeConsulIsReachedAreRegistered) {
-  auto discovery = ConsulDiscovery::make(quick(consul.url())).value();
+  auto discovery = ConsulDiscovery::make(patient(consul.url())).value();
   discovery->register_service(service("game", 0));
   discovery->register_service(service("hub", 0));
   discovery->deregister_service("hub#0@dev");
   discovery->start(nullptr);
-  EXPECT_TRUE(wait_until([&] { return passing("game").size() > 10; }));
+  EXPECT_TRUE(eventually([&] { return passing("game").size() > 10; }));
   EXPECT_LT(passing("hub").size(), 10U);
 }
 
 TEST_F(CatalogTest, AWatcherSeesServicesComeChangeAndGo) {
-  Node a(quick(consul.url()));
-  Node b(quick(consul.url()));
+  Node a(patient(consul.url()));
+  Node b(patient(consul.url()));
   b.watch({"game", "hub"});
   ASSERT_TRUE(b.sees({}));
   auto game = service("game", 0);
@@ -66,10 +65,10 @@ TEST_F(CatalogTest, AWatcherSeesServicesComeChangeAndGo) {
 }
 
 TEST_F(CatalogTest, StopDeregistersEverything) {
-  Node b(quick(consul.url()));
+  Node b(patient(consul.url()));
   b.watch({"game"});
   {
-    Node a(quick(consul.url()));
+    Node a(patient(consul.url()));
     for (std::uint32_t i = 0; i < 20; ++i) a.discovery->register_service(service("game", i));
     ASSERT_TRUE(b.services.wait_for([](const auto& all) { return all.size() == 20; }));
     a.discovery->stop();
@@ -81,8 +80,8 @@ TEST_F(CatalogTest, StopDeregistersEverything) {
 }
 
 TEST_F(CatalogTest, ServicesOfAnotherMeshAreNotSeen) {
-  Node a(quick(consul.url()));
-  auto blue_config = quick(consul.url());
+  Node a(patient(consul.url()));
+  auto blue_config = patient(consul.url());
   blue_config.mesh = "blue";
   Node blue(blue_config);
   blue.watch({"game"});
@@ -93,7 +92,7 @@ TEST_F(CatalogTest, ServicesOfAnotherMeshAreNotSeen) {
 }
 
 TEST_F(CatalogTest, AServiceWithoutHeartbeatIsGone) {
-  Node b(quick(consul.url()));
+  Node b(patient(consul.url()));
   b.watch({"game"});
   ASSERT_TRUE(b.sees({}));
   // As its host would register it, which then dies.
@@ -109,15 +108,17 @@ TEST_F(CatalogTest, AServiceWithoutHeartbeatIsGone) {
 }
 
 TEST_F(CatalogTest, HeartbeatsKeepAServiceForLongerThanItsTtl) {
-  Node a(quick(consul.url()));
+  auto config = patient(consul.url());
+  config.ttl = 6s;
+  Node a(config);
   a.discovery->register_service(service("game", 0));
-  ASSERT_TRUE(wait_until([&] { return passing("game").size() > 10; }));
-  EXPECT_TRUE(stays_true([&] { return passing("game").size() > 10; }, 5s));
+  ASSERT_TRUE(eventually([&] { return passing("game").size() > 10; }));
+  EXPECT_TRUE(stays_true([&] { return passing("game").size() > 10; }, 8s));
 }
 
 TEST_F(CatalogTest, AServiceThatConsulForgotIsRegisteredAgain) {
-  Node a(quick(consul.url()));
-  Node b(quick(consul.url()));
+  Node a(patient(consul.url()));
+  Node b(patient(consul.url()));
   b.watch({"game"});
   a.discovery->register_service(service("game", 0));
   ASSERT_TRUE(b.sees({service("game", 0)}));
@@ -128,8 +129,8 @@ TEST_F(CatalogTest, AServiceThatConsulForgotIsRegisteredAgain) {
 }
 
 TEST_F(CatalogTest, LoadIsToldNowAndThenNotAtEachChange) {
-  Node a(quick(consul.url()));
-  Node b(quick(consul.url()));
+  Node a(patient(consul.url()));
+  Node b(patient(consul.url()));
   b.watch({"game"});
   auto game = service("game", 0);
   a.discovery->register_service(game);
@@ -143,8 +144,8 @@ TEST_F(CatalogTest, LoadIsToldNowAndThenNotAtEachChange) {
 }
 
 TEST_F(CatalogTest, AnotherSetOfKindsReplacesTheFirst) {
-  Node a(quick(consul.url()));
-  Node b(quick(consul.url()));
+  Node a(patient(consul.url()));
+  Node b(patient(consul.url()));
   a.discovery->register_service(service("game", 0));
   a.discovery->register_service(service("hub", 0));
   Seen<int> old;
@@ -160,9 +161,9 @@ TEST_F(CatalogTest, AnotherSetOfKindsReplacesTheFirst) {
 }
 
 TEST_F(CatalogTest, AHundredServicesOfOneHostAreKept) {
-  Node a(quick(consul.url()));
+  Node a(patient(consul.url()));
   for (std::uint32_t i = 0; i < 100; ++i) a.discovery->register_service(service("game", i));
-  EXPECT_TRUE(wait_until([&] { return a.discovery->state().registered == 100; }));
+  EXPECT_TRUE(eventually([&] { return a.discovery->state().registered == 100; }));
 }
 
 }  // namespace

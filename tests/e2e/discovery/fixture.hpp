@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -12,13 +13,22 @@
 
 #include "discovery/consul.hpp"
 #include "support/seen.hpp"
+#include "support/wait.hpp"
 
 namespace cm::discovery {
 
 using test::Seen;
 using KvMap = Discovery::KvMap;
 
-// Short enough for a test to see what lapses, long enough for a busy machine to keep it.
+// The defaults, with a patience that a busy machine does not exhaust.
+inline ConsulConfig patient(const std::string& url) {
+  ConsulConfig config;
+  config.url = url;
+  config.request_timeout = std::chrono::seconds(20);
+  return config;
+}
+
+// For tests of what lapses or is given up.
 inline ConsulConfig quick(const std::string& url) {
   ConsulConfig config;
   config.url = url;
@@ -26,6 +36,8 @@ inline ConsulConfig quick(const std::string& url) {
   config.request_timeout = std::chrono::seconds(2);
   return config;
 }
+
+inline bool eventually(const std::function<bool()>& done) { return test::wait_until(done, std::chrono::seconds(120)); }
 
 inline ServiceRecord service(const std::string& kind, std::uint32_t index, const std::string& mesh = "cellmesh") {
   ServiceRecord r;

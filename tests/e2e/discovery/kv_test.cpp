@@ -13,7 +13,7 @@ class KvTest : public testing::Test {
   void SetUp() override { ASSERT_TRUE(node.ready.wait_for_any()); }
 
   ConsulServer consul;
-  Node node{quick(consul.url())};
+  Node node{patient(consul.url())};
 };
 
 TEST_F(KvTest, AWriteIsReadBackWithItsVersion) {
@@ -107,12 +107,12 @@ TEST_F(KvTest, EverythingDeletedByHandIsNoLoss) {
   const auto before = node.kv.size();
   consul.kv_delete("", true);  // the key that tells Consul's incarnation too
   EXPECT_TRUE(node.kv.wait_for([](const Node::Kv& k) { return k.map.empty(); }, before));
-  ASSERT_TRUE(test::wait_until([&] { return consul.kv_get("cellmesh/incarnation").has_value(); }));
+  ASSERT_TRUE(eventually([&] { return consul.kv_get("cellmesh/incarnation").has_value(); }));
   for (const auto& seen : node.kv.all()) EXPECT_FALSE(seen.lost);
 }
 
 TEST_F(KvTest, ASettingChangedInConsulIsInForceOnEveryHost) {
-  Node other(quick(consul.url()));
+  Node other(patient(consul.url()));
   SettingField field;
   field.name = "heartbeat_sec";
   field.number = 1;
@@ -126,7 +126,7 @@ TEST_F(KvTest, ASettingChangedInConsulIsInForceOnEveryHost) {
   b.declare("agent", "1@dev", {field}, {}, [&](const auto& c) { there.push(c.values.at("heartbeat_sec")); });
   ASSERT_TRUE(here.wait_for_any());
   ASSERT_TRUE(there.wait_for_any());
-  ASSERT_TRUE(test::wait_until([&] { return consul.kv_get("cellmesh/config/agent/heartbeat_sec") == "5"; }));
+  ASSERT_TRUE(eventually([&] { return consul.kv_get("cellmesh/config/agent/heartbeat_sec") == "5"; }));
   consul.kv_put("cellmesh/config/agent/heartbeat_sec", "30\n");
   EXPECT_TRUE(here.wait_for([](const std::string& v) { return v == "30"; }));
   EXPECT_TRUE(there.wait_for([](const std::string& v) { return v == "30"; }));

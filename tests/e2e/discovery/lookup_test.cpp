@@ -15,8 +15,8 @@ TEST(ConsulLookup, ListsWhatIsPassingAndNothingWhenNoneRuns) {
   EXPECT_TRUE(consul_lookup(quick(consul.url()), "login").value().empty());
   Node node(quick(consul.url()));
   node.discovery->register_service(service("login", 0));
-  ASSERT_TRUE(test::wait_until([&] { return node.discovery->state().registered == 1; }));
-  ASSERT_TRUE(test::wait_until([&] { return !consul_lookup(quick(consul.url()), "login").value().empty(); }));
+  ASSERT_TRUE(eventually([&] { return node.discovery->state().registered == 1; }));
+  ASSERT_TRUE(eventually([&] { return !consul_lookup(quick(consul.url()), "login").value().empty(); }));
   EXPECT_THAT(consul_lookup(quick(consul.url()), "login").value(), ElementsAre(service("login", 0)));
 }
 

@@ -9,7 +9,6 @@
 namespace cm::discovery {
 namespace {
 
-using test::wait_until;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
 using Request = LyingConsul::Request;
@@ -106,7 +105,7 @@ TEST(LyingConsulTest, ARefusedTokenIsSaidWithItsCure) {
   EXPECT_TRUE(log.wait_for("the token needs"));
   EXPECT_FALSE(node.discovery->state().reachable);
   EXPECT_TRUE(
-      wait_until([&] { return node.discovery->state().last_error.find("ACL not found") != std::string::npos; }));
+      eventually([&] { return node.discovery->state().last_error.find("ACL not found") != std::string::npos; }));
   EXPECT_EQ(node.ready.size(), 0U);
 }
 
@@ -177,7 +176,7 @@ TEST(LyingConsulTest, AnIndexThatGoesBackWithTheSameValuesIsNone) {
   Node node(quick(consul.url()));
   node.watch_kv("t/");
   ASSERT_TRUE(node.kv.wait_for_any());
-  EXPECT_TRUE(wait_until([&] { return asked >= 4; }));
+  EXPECT_TRUE(eventually([&] { return asked >= 4; }));
   EXPECT_EQ(node.kv.size(), 1U);
   EXPECT_FALSE(node.kv.all().front().lost);
 }
@@ -216,11 +215,58 @@ TEST(LyingConsulTest, ServicesThatLapseRightAfterAnOutageAreNotGone) {
   node.watch({"game"});
   ASSERT_TRUE(node.sees({service("game", 0)}));
   now = Now::down;
-  ASSERT_TRUE(wait_until([&] { return !node.discovery->state().reachable; }));
+  ASSERT_TRUE(eventually([&] { return !node.discovery->state().reachable; }));
   now = Now::back;
-  ASSERT_TRUE(wait_until([&] { return node.discovery->state().reachable; }));
+  ASSERT_TRUE(eventually([&] { return node.discovery->state().reachable; }));
   (void)test::stays_true([] { return true; }, 7s);  // longer than anything is held
   EXPECT_EQ(node.services.size(), 1U);
+}
+
+TEST(LyingConsulTest, AHeartbeatThatFindsNoCheckRegistersAgain) {
+  std::atomic<int> registrations{0};
+  std::atomic<int> heartbeats{0};
+  LyingConsul consul(honest_but([&](const Request& request) {
+    if (request.path == "/v1/agent/service/register") ++registrations;
+    if (request.path != "/v1/agent/check/pass/service:game%230%40dev") return Reply{200, ""};
+    switch (++heartbeats) {
+      case 2:
+        return Reply{500, "CheckID \"service:game#0@dev\" does not have associated TTL"};
+      case 4:
+        return Reply{404, "Unknown check ID"};
+      default:
+        return Reply{200, ""};
+    }
+  }));
+  Node node(quick(consul.url()));
+  node.discovery->register_service(service("game", 0));
+  EXPECT_TRUE(eventually([&] { return heartbeats >= 5; }));
+  EXPECT_EQ(registrations, 3);
+  EXPECT_EQ(node.discovery->state().registered, 1U);
+}
+
+TEST(LyingConsulTest, ADoubtThatIsSettledAsksNothingAnew) {
+  std::atomic<int> registrations{0};
+  std::atomic<int> health{0};
+  LyingConsul consul(honest_but([&](const Request& request) {
+    if (request.path == "/v1/agent/service/register") ++registrations;
+    if (request.path == "/v1/health/service/game") ++health;
+    if (request.path == "/v1/kv/t/bad") return Reply{LyingConsul::kHangUp};
+    if (request.index > 0) return Reply{LyingConsul::kStall};
+    return Reply{200, request.path == "/v1/health/service/game" ? kGame : "true"};
+  }));
+  Node node(quick(consul.url()));
+  node.watch({"game"});
+  node.discovery->register_service(service("game", 0));
+  ASSERT_TRUE(node.sees({service("game", 0)}));
+  ASSERT_TRUE(eventually([&] { return node.discovery->state().registered == 1; }));
+  ASSERT_TRUE(eventually([&] { return health == 2; }));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(node.put("t/bad", "1").error().text, HasSubstr("no answer"));
+    EXPECT_TRUE(node.put("t/good", "1"));
+  }
+  EXPECT_TRUE(node.discovery->state().reachable);
+  EXPECT_EQ(registrations, 1);
+  EXPECT_EQ(health, 2);
 }
 
 TEST(LyingConsulTest, ARefusedRegistrationIsToldOnceAndTriedOn) {
@@ -234,7 +280,7 @@ TEST(LyingConsulTest, ARefusedRegistrationIsToldOnceAndTriedOn) {
   node.discovery->register_service(service("game", 0));
   EXPECT_TRUE(log.wait_for("cannot keep service game#0@dev registered"));
   EXPECT_EQ(node.discovery->state().registered, 0U);
-  EXPECT_TRUE(wait_until([&] { return node.discovery->state().registered == 1; }));
+  EXPECT_TRUE(eventually([&] { return node.discovery->state().registered == 1; }));
   EXPECT_EQ(log.count("cannot keep service"), 1U);
 }
 
@@ -247,7 +293,7 @@ TEST(LyingConsulTest, StopIsBoundedWhenDeregistrationsAreNotAnswered) {
   config.request_timeout = 60s;
   Node node(config);
   node.discovery->register_service(service("game", 0));
-  ASSERT_TRUE(wait_until([&] { return node.discovery->state().registered == 1; }));
+  ASSERT_TRUE(eventually([&] { return node.discovery->state().registered == 1; }));
   const auto start = std::chrono::steady_clock::now();
   node.discovery->stop();
   EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);

@@ -10,19 +10,18 @@ namespace cm::discovery {
 namespace {
 
 using test::ConsulServer;
-using test::wait_until;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
 
 bool reachable(Node& node, bool wanted) {
-  return wait_until([&] { return node.discovery->state().reachable == wanted; });
+  return eventually([&] { return node.discovery->state().reachable == wanted; });
 }
 
 TEST(OutageTest, ConsulAbsentAtStartIsWaitedForAndSaid) {
   test::CapturedLog log(base::Room::discovery);
   ConsulServer consul;
   consul.kill9();
-  Node node(quick(consul.url()));
+  Node node(patient(consul.url()));
   node.discovery->register_service(service("game", 0));
   node.watch({"game"});
   node.watch_kv("t/");
@@ -33,7 +32,7 @@ TEST(OutageTest, ConsulAbsentAtStartIsWaitedForAndSaid) {
   EXPECT_THAT(node.put("t/a", "1").error().text, HasSubstr(consul.url()));
   EXPECT_EQ(node.ready.size(), 0U);
   // At once, and then every five seconds.
-  EXPECT_TRUE(wait_until([&] { return log.count("waiting for it") >= 2; }));
+  EXPECT_TRUE(eventually([&] { return log.count("waiting for it") >= 2; }));
   EXPECT_LE(log.count("waiting for it"), 3U);
   consul.start();
   EXPECT_TRUE(node.ready.wait_for_any());
@@ -45,8 +44,8 @@ TEST(OutageTest, ConsulAbsentAtStartIsWaitedForAndSaid) {
 
 TEST(OutageTest, AConsulThatRestartsEmptyGetsEverythingBack) {
   ConsulServer consul;
-  Node owner(quick(consul.url()));
-  Node watcher(quick(consul.url()));
+  Node owner(patient(consul.url()));
+  Node watcher(patient(consul.url()));
   ASSERT_TRUE(owner.ready.wait_for_any());
   owner.discovery->register_service(service("game", 0));
   owner.discovery->register_service(service("game", 1));
@@ -73,7 +72,7 @@ TEST(OutageTest, AConsulThatRestartsEmptyGetsEverythingBack) {
   consul.start();
 
   EXPECT_TRUE(
-      wait_until([&] { return consul.get("/v1/catalog/service/game").find("game#1@dev") != std::string::npos; }));
+      eventually([&] { return consul.get("/v1/catalog/service/game").find("game#1@dev") != std::string::npos; }));
   EXPECT_TRUE(watcher.kv.wait_for([](const Node::Kv& k) { return k.lost; }, kv_before));
   EXPECT_TRUE(watcher.sees_value("cellmesh/routes/game", "v1", kv_before));
   EXPECT_EQ(consul.kv_get("cellmesh/routes/game"), "v1");
@@ -106,7 +105,7 @@ TEST(OutageTest, AServiceThatDiedMeanwhileIsGoneAfterItsTime) {
 
 TEST(OutageTest, AConsulThatComesBackWithItsDataHasLostNothing) {
   ConsulServer consul(ConsulServer::Data::keeps);
-  Node node(quick(consul.url()));
+  Node node(patient(consul.url()));
   node.discovery->register_service(service("game", 0));
   node.watch({"game"});
   ASSERT_TRUE(node.sees({service("game", 0)}));
@@ -127,13 +126,13 @@ TEST(OutageTest, AConsulThatComesBackWithItsDataHasLostNothing) {
   const auto gone = node.kv.wait_for([](const Node::Kv& k) { return k.map.empty(); }, kv_before);
   ASSERT_TRUE(gone);
   EXPECT_FALSE(gone->lost);
-  EXPECT_TRUE(wait_until([&] { return node.discovery->state().registered == 1; }));
+  EXPECT_TRUE(eventually([&] { return node.discovery->state().registered == 1; }));
   EXPECT_EQ(node.services.size(), services_before);
 }
 
 TEST(OutageTest, ARestartTooQuickToBeNoticedIsNoticedByWhatIsLost) {
   ConsulServer consul;
-  Node node(quick(consul.url()));
+  Node node(patient(consul.url()));
   node.discovery->register_service(service("game", 0));
   node.watch({"game"});
   EXPECT_TRUE(node.ready.wait_for_any());
@@ -145,7 +144,7 @@ TEST(OutageTest, ARestartTooQuickToBeNoticedIsNoticedByWhatIsLost) {
   consul.kill9();
   consul.start();
   EXPECT_TRUE(node.kv.wait_for([](const Node::Kv& k) { return k.lost; }, before));
-  EXPECT_TRUE(wait_until([&] { return consul.get("/v1/catalog/service/game").size() > 10; }));
+  EXPECT_TRUE(eventually([&] { return consul.get("/v1/catalog/service/game").size() > 10; }));
   for (const auto& all : node.services.all()) EXPECT_LE(all.size(), 1U);
   EXPECT_EQ(node.services.all().back().size(), 1U);
 }
@@ -164,7 +163,7 @@ TEST(OutageTest, AFrozenConsulIsNoticedAndNothingIsInvented) {
   EXPECT_EQ(node.services.size(), before);
   consul.thaw();
   EXPECT_TRUE(reachable(node, true));
-  EXPECT_TRUE(wait_until([&] { return consul.get("/v1/health/service/game?passing=1").size() > 10; }));
+  EXPECT_TRUE(eventually([&] { return consul.get("/v1/health/service/game?passing=1").size() > 10; }));
   consul.kv_put("t/a", "1");
   EXPECT_TRUE(node.sees_value("t/a", "1"));
   for (const auto& report : node.services.all()) EXPECT_LE(report.size(), 1U);
@@ -187,7 +186,7 @@ TEST(OutageTest, StopWithoutConsulIsQuickAndEndsWhatIsUnderWay) {
   ConsulServer consul;
   Node node(quick(consul.url()));
   node.discovery->register_service(service("game", 0));
-  ASSERT_TRUE(wait_until([&] { return node.discovery->state().registered == 1; }));
+  ASSERT_TRUE(eventually([&] { return node.discovery->state().registered == 1; }));
   consul.freeze();
   std::atomic<int> ended{0};
   for (int i = 0; i < 10; ++i) node.discovery->put("t/a", "1", [&](const base::Status&) { ++ended; });
@@ -200,7 +199,7 @@ TEST(OutageTest, StopWithoutConsulIsQuickAndEndsWhatIsUnderWay) {
 
 TEST(OutageTest, SettingsSurviveAConsulThatRestartsEmpty) {
   ConsulServer consul;
-  Node node(quick(consul.url()));
+  Node node(patient(consul.url()));
   ASSERT_TRUE(node.ready.wait_for_any());
   consul.kv_put("cellmesh/config/agent/heartbeat_sec", "30");
   consul.kv_put("cellmesh/config/game/motd", "of a service that does not run now");
@@ -216,8 +215,8 @@ TEST(OutageTest, SettingsSurviveAConsulThatRestartsEmpty) {
   consul.kill9();
   EXPECT_TRUE(reachable(node, false));
   consul.start();
-  EXPECT_TRUE(wait_until([&] { return consul.kv_get("cellmesh/config/agent/heartbeat_sec") == "30"; }));
-  EXPECT_TRUE(wait_until([&] { return consul.kv_get("cellmesh/config/game/motd").has_value(); }));
+  EXPECT_TRUE(eventually([&] { return consul.kv_get("cellmesh/config/agent/heartbeat_sec") == "30"; }));
+  EXPECT_TRUE(eventually([&] { return consul.kv_get("cellmesh/config/game/motd").has_value(); }));
   EXPECT_EQ(seen.size(), 1U);
   consul.kv_put("cellmesh/config/agent/heartbeat_sec", "31");
   EXPECT_TRUE(seen.wait_for([](const std::string& v) { return v == "31"; }));
@@ -225,7 +224,7 @@ TEST(OutageTest, SettingsSurviveAConsulThatRestartsEmpty) {
 
 TEST(OutageTest, RestartsUnderLoadLoseNoRegistrationAndNoWatch) {
   ConsulServer consul;
-  Node node(quick(consul.url()));
+  Node node(patient(consul.url()));
   for (std::uint32_t i = 0; i < 10; ++i) node.discovery->register_service(service("game", i));
   node.watch({"game"});
   node.watch_kv("t/");
@@ -242,7 +241,7 @@ TEST(OutageTest, RestartsUnderLoadLoseNoRegistrationAndNoWatch) {
   for (int i = 0; i < 3; ++i) {
     consul.kill9();
     consul.start();
-    EXPECT_TRUE(wait_until([&] {
+    EXPECT_TRUE(eventually([&] {
       const auto reply = consul.request("GET", "/v1/agent/services");
       std::size_t there = 0;
       for (std::size_t at = 0; (at = reply.body.find("\"Service\": \"game\"", at)) != std::string::npos; ++at) ++there;
