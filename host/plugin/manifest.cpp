@@ -131,6 +131,11 @@ const Manifest::Settings* Manifest::settings_of(std::string_view kind) const {
   return it != settings.end() ? &*it : nullptr;
 }
 
+std::string_view Manifest::state_of(std::string_view kind) const {
+  const auto it = std::find_if(states.begin(), states.end(), [&](const State& s) { return s.kind == kind; });
+  return it != states.end() ? std::string_view(it->message) : std::string_view();
+}
+
 routing::ServiceRoutes Manifest::routes_of(std::string_view kind) const {
   routing::ServiceRoutes routes;
   routes.service = kind;
@@ -190,6 +195,7 @@ base::Result<Manifest> parse_manifest(std::string_view bytes, const std::string&
     if (!settings) return settings.error();
     out.settings.push_back(std::move(*settings));
   }
+  for (const auto& s : in.states()) out.states.push_back({s.kind(), s.message()});
   if (in.has_descriptors()) out.descriptors = in.descriptors().SerializeAsString();
   return out;
 }

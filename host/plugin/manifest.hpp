@@ -25,6 +25,10 @@ struct Manifest {
     std::string message;  // full name of the settings message
     std::vector<discovery::SettingField> fields;
   };
+  struct State {
+    std::string kind;
+    std::string message;  // full name of the state message
+  };
 
   std::string name;
   std::string version;
@@ -35,11 +39,14 @@ struct Manifest {
   std::vector<std::string> requires_kinds;
   std::vector<Message> messages;  // sorted by id
   std::vector<Settings> settings;
+  std::vector<State> states;
   std::string descriptors;  // serialized google.protobuf.FileDescriptorSet of its .proto files
   std::string build_id;     // hex; empty when the file has none
 
   [[nodiscard]] const Message* message(std::uint16_t id) const;
   [[nodiscard]] const Settings* settings_of(std::string_view kind) const;
+  // Full name of a kind's state message; empty when it has none.
+  [[nodiscard]] std::string_view state_of(std::string_view kind) const;
   // The routes of one of its kinds, as they are published.
   [[nodiscard]] routing::ServiceRoutes routes_of(std::string_view kind) const;
 };

@@ -43,6 +43,11 @@ std::string traits_header(const pb::FileDescriptor& file, const Model& model) {
     out << "\ntemplate <>\nstruct cellmesh::SettingsTraits<" << cpp::QualifiedClassName(s.descriptor) << "> {\n"
         << "  static constexpr std::string_view kind = \"" << s.manifest.kind() << "\";\n};\n";
   }
+  for (const auto& s : model.states) {
+    if (s.descriptor->file() != &file) continue;
+    out << "\ntemplate <>\nstruct cellmesh::StateTraits<" << cpp::QualifiedClassName(s.descriptor) << "> {\n"
+        << "  static constexpr std::string_view kind = \"" << s.kind << "\";\n};\n";
+  }
   return out.str();
 }
 

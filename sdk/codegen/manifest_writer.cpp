@@ -39,9 +39,17 @@ cellmesh::Manifest manifest(const std::vector<const pb::FileDescriptor*>& files,
     entry.set_route(static_cast<std::uint32_t>(m.route));
   }
   // A plugin that talks to the agent has agent.proto among its files, but the agent's settings are not its own.
+  const auto own = [&](const std::string& kind) {
+    return std::find(plugin.provides.begin(), plugin.provides.end(), kind) != plugin.provides.end();
+  };
   for (const auto& s : model.settings) {
-    if (std::find(plugin.provides.begin(), plugin.provides.end(), s.manifest.kind()) == plugin.provides.end()) continue;
-    *manifest.add_settings() = s.manifest;
+    if (own(s.manifest.kind())) *manifest.add_settings() = s.manifest;
+  }
+  for (const auto& s : model.states) {
+    if (!own(s.kind)) continue;
+    auto& entry = *manifest.add_states();
+    entry.set_kind(s.kind);
+    entry.set_message(s.descriptor->full_name());
   }
   std::set<std::string> done;
   for (const auto* file : files) add_with_imports(*file, done, manifest.mutable_descriptors());

@@ -20,6 +20,8 @@ class Reader {
     if (message.options().map_entry()) return;
     if (message.options().HasExtension(cellmesh::settings)) {
       settings(message);
+    } else if (message.options().HasExtension(cellmesh::state)) {
+      state(message);
     } else {
       plain(message);
     }
@@ -32,13 +34,40 @@ class Reader {
   }
 
  private:
-  void settings(const pb::Descriptor& message) {
+  void never_sent(const pb::Descriptor& message, const std::string& what, const std::string& option) {
     const auto& options = message.options();
-    if (options.HasExtension(cellmesh::service) || options.HasExtension(cellmesh::route) ||
-        options.HasExtension(cellmesh::id)) {
-      problems_.at(message,
-                   "it holds settings and is never sent; remove its (cellmesh.service), (cellmesh.route) and "
-                   "(cellmesh.id), or its (cellmesh.settings)");
+    if (!options.HasExtension(cellmesh::service) && !options.HasExtension(cellmesh::route) &&
+        !options.HasExtension(cellmesh::id)) {
+      return;
+    }
+    problems_.at(message, "it holds " + what +
+                              " and is never sent; remove its (cellmesh.service), (cellmesh.route) and (cellmesh.id), "
+                              "or its " +
+                              option);
+  }
+
+  void state(const pb::Descriptor& message) {
+    never_sent(message, "a state", "(cellmesh.state)");
+    no_setting_fields(message);
+    State found{&message, message.options().GetExtension(cellmesh::state)};
+    if (!is_name(found.kind)) {
+      problems_.at(message, "(cellmesh.state) = \"" + found.kind + "\" names no kind of service; " + kNameRule);
+    }
+    const auto same =
+        std::find_if(model_.states.begin(), model_.states.end(), [&](const State& s) { return s.kind == found.kind; });
+    if (same != model_.states.end()) {
+      problems_.at(message, "'" + found.kind + "' has its state in " + same->descriptor->full_name() + " (" +
+                                place(*same->descriptor) +
+                                ") already; a kind of service has one state message: join the two");
+      return;
+    }
+    model_.states.push_back(std::move(found));
+  }
+
+  void settings(const pb::Descriptor& message) {
+    never_sent(message, "settings", "(cellmesh.settings)");
+    if (message.options().HasExtension(cellmesh::state)) {
+      problems_.at(message, "it holds settings and a state; make two messages of it");
     }
     Settings found{&message, read_settings(message, problems_)};
     const auto same = std::find_if(model_.settings.begin(), model_.settings.end(),
@@ -52,7 +81,7 @@ class Reader {
     model_.settings.push_back(std::move(found));
   }
 
-  void plain(const pb::Descriptor& message) {
+  void no_setting_fields(const pb::Descriptor& message) {
     for (int i = 0; i < message.field_count(); ++i) {
       if (message.field(i)->options().HasExtension(cellmesh::setting)) {
         problems_.at(*message.field(i),
@@ -60,6 +89,10 @@ class Reader {
                      "`option (cellmesh.settings) = \"<kind of service>\";`");
       }
     }
+  }
+
+  void plain(const pb::Descriptor& message) {
+    no_setting_fields(message);
     Message found{&message, message_id(message.full_name()), message.options().GetExtension(cellmesh::service),
                   message.options().GetExtension(cellmesh::route)};
     route(found);

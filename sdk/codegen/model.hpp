@@ -27,10 +27,17 @@ struct Settings {
   cellmesh::Manifest::Settings manifest;
 };
 
+// A message that is the state of a kind of service.
+struct State {
+  const google::protobuf::Descriptor* descriptor = nullptr;
+  std::string kind;
+};
+
 // What the .proto files of one run of protoc say, in their order.
 struct Model {
   std::vector<Message> messages;
   std::vector<Settings> settings;
+  std::vector<State> states;
 };
 
 Model read_model(const std::vector<const google::protobuf::FileDescriptor*>& files, Problems& problems);

@@ -31,6 +31,7 @@
 #include "log.hpp"
 #include "message.hpp"
 #include "status.hpp"
+#include "table.hpp"
 
 namespace cellmesh::detail {
 
@@ -91,6 +92,7 @@ class Core {
 
   // The request being handled; null between messages.
   const cm_request* current = nullptr;
+  Tables tables;
 
   [[nodiscard]] Log logger() const { return Log(host, log); }
 

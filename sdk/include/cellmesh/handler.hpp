@@ -199,13 +199,18 @@ class HandlerIndex {
   }
 
   Status run(HandlerKind kind, const char* name, T& service, Core& core, const Arrival& arrival) const {
-    const HandlerNode<T> wanted{kind, name != nullptr ? name : "", nullptr, nullptr};
-    const auto found = std::lower_bound(sorted_.begin(), sorted_.end(), &wanted, before);
-    if (found == sorted_.end() || (*found)->kind != kind || (*found)->name != wanted.name) return Status::unhandled;
-    return (*found)->run(service, core, arrival);
+    const HandlerNode<T>* found = find(kind, name);
+    return found != nullptr ? found->run(service, core, arrival) : Status::unhandled;
   }
+  [[nodiscard]] bool has(HandlerKind kind, const char* name) const { return find(kind, name) != nullptr; }
 
  private:
+  [[nodiscard]] const HandlerNode<T>* find(HandlerKind kind, const char* name) const {
+    const HandlerNode<T> wanted{kind, name != nullptr ? name : "", nullptr, nullptr};
+    const auto found = std::lower_bound(sorted_.begin(), sorted_.end(), &wanted, before);
+    if (found == sorted_.end() || (*found)->kind != kind || (*found)->name != wanted.name) return nullptr;
+    return *found;
+  }
   static bool before(const HandlerNode<T>* a, const HandlerNode<T>* b) {
     return std::tie(a->kind, a->name) < std::tie(b->kind, b->name);
   }

@@ -19,6 +19,9 @@
 //                                          itself: `from` went away, `to` took its place (none: nobody is there)
 //   void on_service(cellmesh::ServiceId, bool up);                   a service came up or went away
 //   void on_lost(std::string_view channel, std::uint64_t lost);      messages of a channel were lost, with none after
+//   void save(S& state) const;             what the next generation is to know, at a reload; see state.hpp
+//   void load(const S& state);             takes it over, in place of start(); nothing can be sent yet
+//   void resumed();                        has taken over, and serves from now on
 //
 // on() may return cellmesh::Status instead of nothing: what is not ok is told to a caller that waits, or to the client.
 #ifndef CELLMESH_HOOKS_HPP
@@ -59,6 +62,7 @@ CELLMESH_NAMES_HOOK(on_client_closed)
 CELLMESH_NAMES_HOOK(on_rebound)
 CELLMESH_NAMES_HOOK(on_service)
 CELLMESH_NAMES_HOOK(on_lost)
+CELLMESH_NAMES_HOOK(resumed)
 #undef CELLMESH_NAMES_HOOK
 
 template <typename T>
@@ -92,6 +96,11 @@ concept HasOnService = requires(T& service, ServiceId other, bool up) {
 template <typename T>
 concept HasOnLost = requires(T& service, std::string_view channel, std::uint64_t lost) {
   service.on_lost(channel, lost);
+};
+
+template <typename T>
+concept HasResumed = requires(T& service) {
+  service.resumed();
 };
 
 // Fails to compile, with the cure, where T has a hook that would silently never be called.

@@ -29,6 +29,11 @@ struct MessageTraits;
 template <typename S>
 struct SettingsTraits;
 
+// What is known of a state message: `static constexpr std::string_view kind`, the kind of service whose state it holds.
+// Specialised by generated code. Since 1.0.
+template <typename S>
+struct StateTraits;
+
 // A protobuf message with an id: what can be sent. Since 1.0.
 template <typename M>
 concept Message = requires {
@@ -40,6 +45,12 @@ concept Message = requires {
 template <typename S>
 concept SettingsMessage = requires {
   { SettingsTraits<S>::kind } -> std::convertible_to<std::string_view>;
+};
+
+// A state message. Since 1.0.
+template <typename S>
+concept StateMessage = requires {
+  { StateTraits<S>::kind } -> std::convertible_to<std::string_view>;
 };
 
 // A list of message types. Generated code defines `cellmesh::gen::Messages`, all messages that a plugin's .proto files

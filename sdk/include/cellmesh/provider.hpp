@@ -18,6 +18,7 @@
 #include "hooks.hpp"
 #include "name.hpp"
 #include "service.hpp"
+#include "state.hpp"
 
 namespace cellmesh::detail {
 
@@ -51,6 +52,7 @@ class Provider {
   static_assert(std::is_base_of_v<Service<T, S>, T>, "the X of cellmesh::Service<X> must be the class itself");
   static_assert(std::is_default_constructible_v<T>, "a service needs a public constructor without arguments");
   static_assert(check_hooks<T, S>());
+  static_assert(check_state<T>());
   static constexpr bool settings_fit() {
     if constexpr (std::is_void_v<S>) {
       return true;
@@ -77,6 +79,14 @@ class Provider {
     auto& instance = *static_cast<Instance*>(self);
     return fenced(instance.core().host, [&] { return work(instance); });
   }
+
+  struct Hook {
+    template <typename F>
+    static cm_status run(void* self, F work) noexcept {
+      return hook(self, work);
+    }
+  };
+  using State = StateHooks<T, Hook>;
 
   static void* create(const cm_host* host) noexcept {
     void* made = nullptr;
@@ -236,6 +246,7 @@ class Provider {
     if (wanted == CM_EXT_TIMER) return &timer;
     if (wanted == CM_EXT_OFFLOAD) return &offload;
     if (wanted == CM_EXT_CHANNEL) return &channel;
+    if (wanted == CM_EXT_STATE) return &State::table;
     if (wanted == CM_EXT_SETTINGS && !std::is_void_v<S>) return &settings;
     if (wanted == CM_EXT_CLIENTS && HasOnClientClosed<T>) return &clients;
     if (wanted == CM_EXT_DIRECTORY && HasOnService<T>) return &directory;

@@ -22,6 +22,7 @@
 #include "runner.hpp"
 #include "settings.hpp"
 #include "status.hpp"
+#include "table.hpp"
 
 namespace cellmesh {
 
@@ -170,6 +171,25 @@ class Service {
     return start_timer<Handler>(ms, ms, cookie...);
   }
 
+  // Names a handler that nothing in this version starts any more, so that what an older version left waiting for it
+  // still arrives: without it a reload from that version is refused. Stands in any function, load() for example.
+  template <auto Handler>
+  void keep_timer() const {
+    keep<Handler, detail::TimerRunner, detail::HandlerKind::timer>();
+  }
+  template <auto Handler>
+  void keep_reply() const {
+    keep<Handler, detail::ReplyRunner, detail::HandlerKind::reply>();
+  }
+  template <auto Handler>
+  void keep_channel() const {
+    keep<Handler, detail::ChannelRunner, detail::HandlerKind::channel>();
+  }
+  template <auto Handler>
+  void keep_job() const {
+    keep<Handler, detail::JobRunner, detail::HandlerKind::job>();
+  }
+
   // After it returns the timer does not fire any more. Status::not_found when it is over already.
   Status cancel(TimerId timer) { return detail::ask(core_.timer, &cm_host_timer::cancel, core_.host, timer.handle()); }
 
@@ -263,6 +283,11 @@ class Service {
   }
   template <auto Handler, template <typename, auto> typename Runner>
   using CheckedRunner = typename decltype(check_runner<Handler, Runner>())::type;
+
+  template <auto Handler, template <typename, auto> typename Runner, detail::HandlerKind Kind>
+  void keep() const {
+    static_cast<void>(detail::Registered<T, Handler, Kind, CheckedRunner<Handler, Runner>>::name());
+  }
 
   template <auto Handler, typename... Values>
   TimerId start_timer(std::uint64_t delay_ms, std::uint64_t period_ms, const Values&... cookie) {

@@ -63,6 +63,29 @@ TEST(Settings, AreNeverSent) {
   EXPECT_THAT(protoc.errors(), HasSubstr("never sent"));
 }
 
+TEST(State, IsNeverSent) {
+  Protoc protoc;
+  protoc.add("s.proto", "message S { option (cellmesh.state) = \"x\"; option (cellmesh.id) = 3; }");
+  EXPECT_FALSE(protoc.run("", {"s.proto"}));
+  EXPECT_THAT(protoc.errors(), HasSubstr("never sent"));
+}
+
+TEST(State, OfOneKindStandsInOneMessage) {
+  Protoc protoc;
+  protoc.add("s.proto",
+             "message A { option (cellmesh.state) = \"x\"; }\n"
+             "message B { option (cellmesh.state) = \"x\"; }");
+  EXPECT_FALSE(protoc.run("", {"s.proto"}));
+  EXPECT_THAT(protoc.errors(), AllOf(HasSubstr("s.proto:3: message proto.B"), HasSubstr("proto.A (s.proto:2)")));
+}
+
+TEST(State, IsNoSettings) {
+  Protoc protoc;
+  protoc.add("s.proto", "message S { option (cellmesh.state) = \"x\"; option (cellmesh.settings) = \"x\"; }");
+  EXPECT_FALSE(protoc.run("", {"s.proto"}));
+  EXPECT_THAT(protoc.errors(), HasSubstr("make two messages of it"));
+}
+
 TEST(Settings, OfOneKindStandInOneMessage) {
   Protoc protoc;
   protoc.add("s.proto",

@@ -102,6 +102,7 @@ class Running {
   Running& operator=(const Running&) = delete;
   ~Running() { destroy(); }
 
+  [[nodiscard]] void* self() const { return self_; }
   void destroy() {
     if (self_ != nullptr) kind_.destroy(self_);
     self_ = nullptr;

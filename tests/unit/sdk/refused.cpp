@@ -22,6 +22,14 @@ class Wrong : public cellmesh::Service<Wrong> {
   void on_client_closed(Client) {}
 #elif defined(SETTINGS_HOOK_WITHOUT_SETTINGS)
   void on_settings(const probe::ProbeSettings&) {}
+#elif defined(SAVE_WITHOUT_LOAD)
+  void save(probe::KeeperState&) const {}
+#elif defined(STATE_THAT_IS_NONE)
+  void save(probe::LoadACK&) const {}
+  void load(const probe::LoadACK&) {}
+#elif defined(STATE_OF_ANOTHER_KIND)
+  void save(probe::KeeperState&) const {}
+  void load(const probe::KeeperState&) {}
 #elif defined(REPLY_HANDLER_WITHOUT_STATUS)
   void start() { static_cast<void>(call<&Wrong::on_x>(cellmesh::ServiceId(1), probe::LoadREQ())); }
   void on_x(const probe::LoadACK&) {}

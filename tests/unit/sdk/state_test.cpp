@@ -1,0 +1,237 @@
+#include <gmock/gmock.h>
+
+#include <map>
+#include <set>
+
+#include "unit/sdk/probe.hpp"
+
+namespace cm::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+using namespace std::chrono_literals;
+
+class Keeper : public cellmesh::Service<Keeper> {
+ public:
+  static constexpr std::string_view kind = "keeper";
+  void start() { after<&Keeper::on_tick>(1s); }
+  void on(const probe::LoadREQ& req, cellmesh::Sender /*from*/) {
+    ++asked_;
+    rows_[req.key()].set_text("of " + req.key());
+  }
+  void save(probe::KeeperState& state) const { state.set_asked(asked_); }
+  void load(const probe::KeeperState& state, std::string_view version) {
+    asked_ = state.asked();
+    from_ = version;
+  }
+  void resumed() { log().info("resumed with {} of {}", asked_, from_); }
+  void on_tick() {}
+
+  std::int64_t asked_ = 0;
+  std::string from_;
+  cellmesh::Table<std::string, probe::AskACK> rows_{*this, "rows"};
+  cellmesh::Table<cellmesh::Client, probe::AskACK> players_{*this, "players"};
+};
+
+class Stateless : public cellmesh::Service<Stateless> {};
+
+// What a service hands over.
+struct Copy {
+  static cm_status write(cm_state_sink* sink, const std::uint8_t* data, std::size_t size) {
+    static_cast<Copy*>(sink->host_data)->message.append(reinterpret_cast<const char*>(data), size);
+    return CM_OK;
+  }
+  static cm_status row(cm_state_sink* sink, const char* table, const std::uint8_t* key, std::size_t key_size,
+                       const std::uint8_t* row, std::size_t row_size) {
+    auto& self = *static_cast<Copy*>(sink->host_data);
+    ++self.handed_over;
+    const std::pair at(std::string(table), std::string(reinterpret_cast<const char*>(key), key_size));
+    if (row == nullptr) {
+      self.rows.erase(at);
+    } else {
+      self.rows[at] = parsed<probe::AskACK>(std::string(reinterpret_cast<const char*>(row), row_size)).text();
+    }
+    return CM_OK;
+  }
+  std::string message;
+  std::map<std::pair<std::string, std::string>, std::string> rows;
+  int handed_over = 0;
+  cm_state_sink sink{sizeof(cm_state_sink), 0, this, &write, &row};
+};
+
+class State : public testing::Test {
+ protected:
+  const cm_plugin_state& of(Running& running) { return *running.extension<cm_plugin_state>(CM_EXT_STATE); }
+  void* self(Running& running) { return running.self(); }
+  std::uint64_t hand_over(Running& running, std::uint32_t most) {
+    std::uint64_t left = 0;
+    EXPECT_EQ(of(running).rows(self(running), &copy.sink, most, &left), CM_OK);
+    return left;
+  }
+  void ask(Running& running, const std::string& key) {
+    probe::LoadREQ req;
+    req.set_key(key);
+    EXPECT_EQ(running.from_service(7, id_of<probe::LoadREQ>, req), CM_OK);
+  }
+  FakeHost host;
+  Copy copy;
+};
+
+TEST_F(State, IsSavedAndLoadedWithTheVersionThatWroteIt) {
+  Running old(kind_of<Keeper>(), host);
+  ask(old, "a");
+  ask(old, "b");
+  ASSERT_EQ(of(old).save(self(old), &copy.sink), CM_OK);
+  Running next(kind_of<Keeper>(), host);
+  const cm_saved_state saved{sizeof saved, 0, reinterpret_cast<const std::uint8_t*>(copy.message.data()),
+                             copy.message.size(), "1.2.0"};
+  ASSERT_EQ(of(next).load(self(next), &saved), CM_OK);
+  ASSERT_EQ(of(next).resumed(self(next)), CM_OK);
+  EXPECT_THAT(host.lines, ElementsAre(testing::HasSubstr("resumed with 2 of 1.2.0")));
+}
+
+TEST_F(State, ThatDoesNotParseIsRefused) {
+  Running next(kind_of<Keeper>(), host);
+  const std::uint8_t garbage[] = {0xFF, 0xFF};
+  const cm_saved_state saved{sizeof saved, 0, garbage, sizeof garbage, "1.0.0"};
+  EXPECT_EQ(of(next).load(self(next), &saved), CM_BAD_MESSAGE);
+}
+
+TEST_F(State, OfAServiceWithoutOneIsEmpty) {
+  Running service(kind_of<Stateless>(), host);
+  EXPECT_EQ(of(service).save(self(service), &copy.sink), CM_OK);
+  EXPECT_EQ(copy.message, "");
+}
+
+TEST_F(State, KnowsItsHandlersByKindAndName) {
+  Running service(kind_of<Keeper>(), host);
+  EXPECT_NE(of(service).has_handler(self(service), CM_HANDLER_TIMER, "Keeper::on_tick"), 0);
+  EXPECT_EQ(of(service).has_handler(self(service), CM_HANDLER_REPLY, "Keeper::on_tick"), 0);
+  EXPECT_EQ(of(service).has_handler(self(service), CM_HANDLER_TIMER, "Keeper::on_gone"), 0);
+  EXPECT_EQ(of(service).has_handler(self(service), 77, "Keeper::on_tick"), 0);
+}
+
+TEST_F(State, RowsGoOverAFewAtATime) {
+  Running old(kind_of<Keeper>(), host);
+  for (const char* key : {"a", "b", "c", "d", "e"}) ask(old, key);
+  of(old).follow(self(old), 1);
+  EXPECT_EQ(hand_over(old, 2), 3U);
+  EXPECT_EQ(copy.handed_over, 2);
+  EXPECT_EQ(hand_over(old, 100), 0U);
+  EXPECT_EQ(copy.handed_over, 5);
+  EXPECT_EQ(hand_over(old, 100), 0U);
+  EXPECT_EQ(copy.handed_over, 5);
+}
+
+TEST_F(State, RowsThatChangedSinceGoOverAgainAndOthersDoNot) {
+  Running old(kind_of<Keeper>(), host);
+  for (const char* key : {"a", "b", "c"}) ask(old, key);
+  of(old).follow(self(old), 1);
+  EXPECT_EQ(hand_over(old, 2), 1U);
+  ask(old, "a");  // went over before: again
+  ask(old, "a");
+  ask(old, "c");  // did not yet: once is enough
+  EXPECT_EQ(hand_over(old, 100), 0U);
+  EXPECT_EQ(copy.handed_over, 4);
+}
+
+TEST_F(State, FollowingIsBegunAnewAndEnds) {
+  Running old(kind_of<Keeper>(), host);
+  ask(old, "a");
+  of(old).follow(self(old), 1);
+  hand_over(old, 100);
+  of(old).follow(self(old), 1);
+  EXPECT_EQ(hand_over(old, 100), 0U);
+  EXPECT_EQ(copy.handed_over, 2);
+  of(old).follow(self(old), 0);
+  ask(old, "a");
+  EXPECT_EQ(hand_over(old, 100), 0U);
+  EXPECT_EQ(copy.handed_over, 2);
+}
+
+TEST_F(State, ARowOfATableThatIsNoLongerThereIsNotFound) {
+  Running next(kind_of<Keeper>(), host);
+  const std::uint8_t key[] = {'k'};
+  EXPECT_EQ(of(next).load_row(self(next), "gone", key, 1, key, 0), CM_NOT_FOUND);
+  EXPECT_EQ(of(next).load_row(self(next), "rows", key, 1, key, 0), CM_OK);
+  EXPECT_EQ(of(next).load_row(self(next), "players", key, 1, key, 0), CM_BAD_MESSAGE);
+}
+
+// The service is made by the fixture's host so that a table has one.
+class Rows : public testing::Test {
+ protected:
+  Rows() : keeper_(make()) {}
+  std::unique_ptr<Keeper> make() {
+    cellmesh::detail::creating = host_.abi();
+    auto made = std::make_unique<Keeper>();
+    cellmesh::detail::creating = nullptr;
+    return made;
+  }
+  cellmesh::detail::Tables& tables() { return cellmesh::detail::Access::core(*keeper_).tables; }
+  FakeHost host_;
+  std::unique_ptr<Keeper> keeper_;
+  Copy copy_;
+};
+
+TEST_F(Rows, StayWhereTheyAreUntilErased) {
+  auto& row = keeper_->rows_["a"];
+  row.set_text("first");
+  for (int i = 0; i < 1000; ++i) keeper_->rows_["k" + std::to_string(i)];
+  EXPECT_EQ(keeper_->rows_.find("a"), &row);
+  EXPECT_TRUE(keeper_->rows_.erase("a"));
+  EXPECT_FALSE(keeper_->rows_.erase("a"));
+  EXPECT_EQ(keeper_->rows_.find("a"), nullptr);
+  EXPECT_EQ(keeper_->rows_.edit("a"), nullptr);
+  EXPECT_EQ(keeper_->rows_["a"].text(), "") << "a row made anew has nothing of the one before";
+}
+
+TEST_F(Rows, KeepWhatTheirVersionDoesNotKnow) {
+  probe::NewsACK newer;
+  newer.set_text("same");
+  newer.set_number(7);
+  const std::string bytes = newer.SerializeAsString();
+  const std::uint8_t key[] = {'k'};
+  auto* table = tables().find("rows");
+  ASSERT_TRUE(table->load(key, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}));
+  keeper_->rows_.edit("k")->set_text("changed");
+  EXPECT_EQ(parsed<probe::NewsACK>(keeper_->rows_.find("k")->SerializeAsString()).number(), 7);
+}
+
+TEST_F(Rows, TwoTablesOfOneNameAreRefused) {
+  EXPECT_THROW((cellmesh::Table<std::string, probe::AskACK>(*keeper_, "rows")), std::logic_error);
+}
+
+// However rows come, change and go between the steps, the copy ends as the table is.
+TEST_F(Rows, OfARandomHistoryEndAsTheyAre) {
+  std::uint32_t random = 12345;
+  const auto next = [&](std::uint32_t n) {
+    random = random * 1664525U + 1013904223U;
+    return (random >> 8U) % n;
+  };
+  for (int round = 0; round < 200; ++round) {
+    tables().follow(true);
+    copy_.rows.clear();
+    std::uint64_t left = 1;
+    for (int step = 0; step < 40 || left > 0; ++step) {
+      for (std::uint32_t change = next(4); change > 0 && step < 40; --change) {
+        const std::string key = "k" + std::to_string(next(30));
+        if (next(3) == 0) {
+          keeper_->rows_.erase(key);
+        } else {
+          keeper_->rows_[key].set_text(std::to_string(next(1000)));
+        }
+      }
+      ASSERT_EQ(tables().hand_over(copy_.sink, next(5), left), cellmesh::Status::ok);
+    }
+    std::map<std::pair<std::string, std::string>, std::string> truth;
+    keeper_->rows_.for_each([&](const std::string& key, const probe::AskACK& row) {
+      truth[{"rows", key}] = row.text();
+    });
+    ASSERT_EQ(copy_.rows, truth) << "round " << round;
+  }
+}
+
+}  // namespace
+}  // namespace cm::test
