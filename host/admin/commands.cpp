@@ -223,6 +223,20 @@ void with_plugin(const NameCommand& command, const json::object& args, std::stri
   command(*name, say(done, *name + " is " + std::string(what)));
 }
 
+void reload(const Shared& s, const json::object& args, const Done& done) {
+  const auto name = needed_arg(args, "name", "chat (`cellmesh ctl plugins` lists them)");
+  if (name.has_error()) return done(name.error());
+  const auto file = text_arg(args, "file");
+  if (file.has_error()) return done(file.error());
+  s->reload(*name, *file, [done](json::object report) { done(json::value(std::move(report))); });
+}
+
+void rollback(const Shared& s, const json::object& args, const Done& done) {
+  const auto name = needed_arg(args, "name", "chat (`cellmesh ctl plugins` lists them)");
+  if (name.has_error()) return done(name.error());
+  s->rollback(*name, [done](json::object report) { done(json::value(std::move(report))); });
+}
+
 void log_levels(const json::object& args, const Done& done) {
   const auto levels = text_arg(args, "levels");
   if (levels.has_error()) return done(levels.error());
@@ -284,6 +298,8 @@ Handlers make_commands(Sources sources) {
       {"kick", bound(kick)},
       {"load", [s](const json::object& args, const Done& done) { with_plugin(s->load, args, "loaded", done); }},
       {"unload", [s](const json::object& args, const Done& done) { with_plugin(s->unload, args, "unloaded", done); }},
+      {"reload", bound(reload)},
+      {"rollback", bound(rollback)},
       {"log", [](const json::object& args, const Done& done) { log_levels(args, done); }},
   };
 }

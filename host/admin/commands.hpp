@@ -42,13 +42,17 @@ struct Sources {
   std::function<std::optional<routing::ServiceRoutes>(const std::string& service)> plugin_routes;
   std::function<void(std::string plugin, discovery::Discovery::Done done)> load;
   std::function<void(std::string plugin, discovery::Discovery::Done done)> unload;
+  // What they came to, step by step: {"ok":true,"plugin":"chat","pause_us":41,"steps":[...]}.
+  using Reloaded = std::function<void(boost::json::object)>;
+  std::function<void(std::string plugin, std::string file, Reloaded done)> reload;
+  std::function<void(std::string plugin, Reloaded done)> rollback;
 };
 
 // The commands by name:
 //   status   services {kind}   links   clients {agent, limit}   plugins
 //   settings.get {prefix}   settings.set {path, value, force}
 //   routes.show {service}   routes.push {service, version, rules}, or {service}: those of the plugin loaded here
-//   kick {client, text}   load {name}   unload {name}   log {levels}
+//   kick {client, text}   load {name}   unload {name}   reload {name, file}   rollback {name}   log {levels}
 Handlers make_commands(Sources sources);
 
 // A client as people write it: `agent#0@dev/17`, or `17` for the only gateway service of this host.

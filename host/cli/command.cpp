@@ -18,8 +18,11 @@ std::string overview(std::span<const Command> commands) {
       "Usage: cellmesh COMMAND [...]\n\n";
   std::size_t column = 0;
   const auto head = [](const Command& c) { return "  " + c.name + (c.arguments.empty() ? "" : " " + c.arguments); };
-  for (const Command& c : commands) column = std::max(column, head(c).size() + 3);
   for (const Command& c : commands) {
+    if (!c.summary.empty()) column = std::max(column, head(c).size() + 3);
+  }
+  for (const Command& c : commands) {
+    if (c.summary.empty()) continue;
     std::string line = head(c);
     line.resize(column, ' ');
     out += line + c.summary + "\n";

@@ -20,7 +20,7 @@ inline constexpr int kUsage = 2;
 struct Command {
   std::string name;
   std::string arguments;  // in the usage line: "FILE.so"; empty: none
-  std::string summary;    // one line
+  std::string summary;    // one line; empty: not for people, and not in the overview
   std::string details;    // what --help says besides, whole lines
   std::vector<Flag> flags;
   std::size_t min_words = 0;
@@ -33,6 +33,7 @@ Command host_command();
 Command chat_command();
 Command ctl_command();
 Command manifest_command();
+Command rehearse_command();
 
 // Runs the command that the arguments (without the program's name) ask for; answers help, --version and mistakes
 // itself. Returns the exit code.

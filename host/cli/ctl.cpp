@@ -53,7 +53,10 @@ int run(const Arguments& arguments) {
   const auto result = admin::ask(*socket, action.command, *args);
   if (result.has_error()) return fail(printable(result.error().text));
   std::cout << (arguments.on("json") ? json::serialize(*result) + "\n" : action.show(*result)) << std::flush;
-  return std::cout ? kOk : kFailed;
+  const json::object* object = result->if_object();
+  const json::value* ok = object != nullptr ? object->if_contains("ok") : nullptr;
+  const bool refused = ok != nullptr && ok->is_bool() && !ok->get_bool();
+  return std::cout && !refused ? kOk : kFailed;
 }
 
 std::string details() {

@@ -38,6 +38,15 @@ Args kind_args(Words words, const Arguments&) { return keyed<1>(words, {"kind"})
 Args prefix_args(Words words, const Arguments&) { return keyed<1>(words, {"prefix"}); }
 Args service_args(Words words, const Arguments&) { return keyed<1>(words, {"service"}); }
 Args name_args(Words words, const Arguments&) { return keyed<1>(words, {"name"}); }
+// The host may stand in another folder.
+Args reload_args(Words words, const Arguments&) {
+  json::object out = keyed<1>(words, {"name"});
+  if (words.size() < 2) return out;
+  std::error_code ec;
+  const bool is_path = words[1].find('/') != std::string::npos || std::filesystem::is_regular_file(words[1], ec);
+  out["file"] = is_path ? std::filesystem::absolute(words[1], ec).string() : words[1];
+  return out;
+}
 Args levels_args(Words words, const Arguments&) { return keyed<1>(words, {"levels"}); }
 
 Args clients_args(Words words, const Arguments& flags) {
@@ -103,9 +112,63 @@ std::string show_links(const json::value& result) {
                            : render(result);
 }
 
+// One line a generation.
 std::string show_plugins(const json::value& result) {
-  return result.is_array() ? render_table(result.get_array(), "no plugin is loaded", "services,file,build_id,abi,sdk")
-                           : render(result);
+  const json::array* plugins = result.if_array();
+  if (plugins == nullptr) return render(result);
+  json::array lines;
+  for (const json::value& one : *plugins) {
+    const json::object* plugin = one.if_object();
+    const json::value* generations = plugin != nullptr ? plugin->if_contains("generations") : nullptr;
+    if (generations == nullptr || !generations->is_array()) {
+      lines.push_back(one);
+      continue;
+    }
+    bool first = true;
+    for (const json::value& generation : generations->get_array()) {
+      json::object line{{"name", plugin->at("name")}};
+      if (generation.is_object()) {
+        for (const auto& [key, value] : generation.get_object()) line[key] = value;
+      }
+      if (const json::value* age = line.if_contains("age_ms")) line["age_sec"] = age->to_number<std::int64_t>() / 1000;
+      for (const auto key : {"provides", "handled"}) {
+        if (const json::value* value = plugin->if_contains(key); first && value != nullptr) line[key] = *value;
+      }
+      first = false;
+      lines.push_back(std::move(line));
+    }
+  }
+  return render_table(lines, "no plugin is loaded", "build_id,age_ms");
+}
+
+// "game 1.2.0 (generation 3) took over from 1.1.0 (2) without a message lost: ..."
+std::string show_reload(const json::value& result) {
+  const json::object* report = result.if_object();
+  if (report == nullptr || !report->contains("steps")) return render(result);
+  const auto cell = [&](const char* key) {
+    const json::value* value = report->if_contains(key);
+    return value != nullptr ? render_cell(*value) : std::string();
+  };
+  const json::value* why = report->if_contains("why");
+  std::string out;
+  if (const json::array* steps = report->at("steps").if_array(); steps != nullptr && !steps->empty()) {
+    json::array lines;
+    for (const json::value& one : *steps) {
+      const json::object* step = one.if_object();
+      if (step == nullptr) continue;
+      lines.push_back(json::object{
+          {"step", step->at("step")}, {"ms", step->at("us").to_number<double>() / 1000.0}, {"", step->at("note")}});
+    }
+    out += render_table(lines);
+  }
+  if (why != nullptr) {
+    return out + "refused: " + render_cell(*why) + "\n" +
+           (cell("from") == "0"
+                ? ""
+                : cell("plugin") + " " + cell("from_version") + " (generation " + cell("from") + ") goes on\n");
+  }
+  return out + cell("plugin") + " " + cell("to_version") + " (generation " + cell("to") + ") took over from " +
+         cell("from_version") + " (generation " + cell("from") + "), paused for " + cell("pause_us") + " us\n";
 }
 
 std::string show_clients(const json::value& result) {
@@ -149,14 +212,14 @@ std::string show_routes(const json::value& result) {
   return render_table(lines, "there are no routes yet");
 }
 
-constexpr std::array<CtlAction, 13> kActions{{
+constexpr std::array<CtlAction, 15> kActions{{
     {"status", "", "status", "The host, its discovery, what it carries.", 0, 0, no_args, show_rows},
     {"services", "[KIND]", "services", "Services that this host reaches: its own, and those of linked hosts.", 0, 1,
      kind_args, show_rows},
     {"links", "", "links", "Links to other hosts.", 0, 0, no_args, show_links},
     {"clients", "[AGENT]", "clients", "Clients of this host's frontends; --limit N of them (100).", 0, 1, clients_args,
      show_clients},
-    {"plugins", "", "plugins", "Plugins that are loaded.", 0, 0, no_args, show_plugins},
+    {"plugins", "", "plugins", "Plugins that are loaded, and their generations.", 0, 0, no_args, show_plugins},
     {"settings get", "[PREFIX]", "settings.get", "Settings, their values and what they mean.", 0, 1, prefix_args,
      show_settings},
     {"settings set", "PATH VALUE", "settings.set",
@@ -169,6 +232,10 @@ constexpr std::array<CtlAction, 13> kActions{{
     {"kick", "CLIENT [TEXT...]", "kick", "Closes a client, which is told the text.", 1, 1000, kick_args, show_rows},
     {"load", "NAME", "load", "Loads a plugin of the plugin folder.", 1, 1, name_args, show_rows},
     {"unload", "NAME", "unload", "Stops a plugin's services and unloads it.", 1, 1, name_args, show_rows},
+    {"reload", "NAME [FILE]", "reload",
+     "Puts a new build of a plugin in its place while it runs, from its file or another.", 1, 2, reload_args,
+     show_reload},
+    {"rollback", "NAME", "rollback", "Brings the version before the last reload back.", 1, 1, name_args, show_reload},
     {"log", "[LEVELS]", "log", "Shows the log levels, or sets them: debug, or info,mesh=trace.", 0, 1, levels_args,
      show_rows},
 }};

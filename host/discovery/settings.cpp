@@ -264,6 +264,14 @@ void Settings::undeclare(const std::string& service, const std::string& instance
   d->on_change.end();
 }
 
+SettingValues Settings::preview(const std::string& service, const std::string& instance,
+                                std::vector<SettingField> fields, const SettingValues& overrides) const {
+  DeclaredSettings declared(service, instance, std::move(fields), overrides, {});
+  const std::lock_guard lock(impl_->mutex);
+  (void)declared.apply(impl_->kv);
+  return declared.values();
+}
+
 SettingValues Settings::values(const std::string& service, const std::string& instance) const {
   const std::lock_guard lock(impl_->mutex);
   const auto it = impl_->declared.find({service, instance});

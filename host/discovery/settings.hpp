@@ -62,6 +62,10 @@ class Settings {
                SettingValues overrides, std::function<void(const Change&)> on_change);
   void undeclare(const std::string& service, const std::string& instance);
 
+  // What the values of an instance would be if these fields were declared now.
+  [[nodiscard]] SettingValues preview(const std::string& service, const std::string& instance,
+                                      std::vector<SettingField> fields, const SettingValues& overrides) const;
+
   // As they are now; empty when not declared.
   [[nodiscard]] SettingValues values(const std::string& service, const std::string& instance) const;
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <thread>
 #include <utility>
 
@@ -147,12 +148,30 @@ void Gateway::build_plugins() {
   config.plugin_dir = bootstrap_.plugin_dir;
   config.patience.drain = std::chrono::seconds(bootstrap_.drain_seconds);
   if (bootstrap_.dev) config.setting_overrides["login"]["port"] = std::to_string(bootstrap_.login_port);
+  std::error_code ec;
+  config.rehearsal_program = std::filesystem::read_symlink("/proc/self/exe", ec);
+  plugin::PluginManagerHooks hooks;
+  hooks.reloaded = [this](const plugin::Manifest& before, const plugin::Manifest& now) {
+    for (const auto& kind : now.provides) route_sync_->replace(before.routes_of(kind), now.routes_of(kind));
+  };
+  hooks.faulty = [this](const std::string& name, std::uint64_t generation) {
+    tasks_->run([this, name, generation] { (void)rollback_plugin(name, generation); });
+  };
   plugins_ = std::make_unique<plugin::PluginManager>(std::move(config), registry_, *settings_, sessions_.get(),
-                                                     plugin::PluginManagerHooks{});
-  plugin_set_ = std::make_unique<PluginSet>(
-      *tasks_, PluginSet::Actions{[this](const std::string& name) { return load_plugin(name); },
-                                  [this](const std::string& name) { return unload_plugin(name); },
-                                  [this] { return plugins_->loaded(); }});
+                                                     std::move(hooks));
+  PluginSet::Actions actions;
+  actions.load = [this](const WantedPlugin& plugin) { return load_plugin(plugin); };
+  actions.unload = [this](const std::string& name) { return unload_plugin(name); };
+  actions.reload = [this](const WantedPlugin& plugin) -> base::Status {
+    const auto file = plugin_file(plugin);
+    return file ? reload_plugin(plugin.name, *file).status : base::Status(file.error());
+  };
+  actions.loaded = [this] {
+    std::vector<WantedPlugin> all;
+    for (const auto& info : plugins_->list()) all.push_back({info.manifest.name, info.manifest.version});
+    return all;
+  };
+  plugin_set_ = std::make_unique<PluginSet>(*tasks_, std::move(actions));
 }
 
 std::int64_t Gateway::uptime_seconds() const { return (steady_ms() - started_ms_) / 1000; }
@@ -169,6 +188,8 @@ void Gateway::apply_host_settings(const discovery::Settings::Change& change) {
   if (auto status = base::set_log_levels(change.values.at("log")); !status) {
     logger().warn("the setting host/log is refused: {}; the old levels stay", status.error().text);
   }
+  const auto number = [&](const char* name) { return std::stoull(change.values.at(name)); };
+  plugins_->set_probation({std::chrono::seconds(number("probation_sec")), number("probation_faults")});
   auto rule = LinkRule::parse(change.values.at("link_rule"), bootstrap_.group);
   if (rule) {
     peers_->set_rule(std::move(*rule));
@@ -210,6 +231,7 @@ void Gateway::tick() {
   tick_.async_wait([this](const boost::system::error_code& ec) {
     if (ec) return;
     registrar_->refresh_loads();
+    tasks_->run([this] { plugins_->sweep(); });
     tick();
   });
 }

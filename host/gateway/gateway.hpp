@@ -68,12 +68,20 @@ class Gateway {
   [[nodiscard]] std::string plugins_key() const;
   // By hand, `cellmesh ctl load`: also in the KV's list where that decides, so that it lasts.
   void change_list(const std::string& name, bool add, PluginSet::Done done);
+  // The KV's list as it should be after a change by hand.
+  void write_list(PluginSet::Done done);
   void want_plugins(const std::string& list);  // [discovery's thread]
   void on_folder_change(const std::string& file, bool exists);
   [[nodiscard]] std::vector<std::string> plugins_of_folder() const;
+  // The file of a plugin in the folder: <name>.so, or the one that holds the version.
+  [[nodiscard]] base::Result<std::string> plugin_file(const WantedPlugin& wanted) const;
   // Task thread.
-  base::Status load_plugin(const std::string& name);
+  base::Status load_plugin(const WantedPlugin& wanted);
   base::Status unload_plugin(const std::string& name);
+  [[nodiscard]] bool is_new_build(const std::string& name) const;
+  plugin::ReloadReport reload_plugin(const std::string& name, const std::string& file);
+  plugin::ReloadReport rollback_plugin(const std::string& name, std::uint64_t generation);
+  void after_reload(const plugin::ReloadReport& report);
   // Whether another living host runs a service that this plugin would bring.
   base::Status check_unique(const plugin::Manifest& manifest);
   void on_conflict(const discovery::ServiceRecord& record);  // [discovery's thread]

@@ -38,20 +38,26 @@ json::object describe(const mesh::LinkInfo& link) {
 }
 
 json::object describe(const plugin::PluginInfo& info) {
+  json::array generations;
+  for (const auto& g : info.generations) {
+    generations.push_back(json::object{{"generation", g.number},
+                                       {"version", g.version},
+                                       {"build_id", g.build_id},
+                                       {"state", g.state},
+                                       {"held_by", g.held_by},
+                                       {"age_ms", g.age_ms},
+                                       {"faults", g.faults}});
+  }
   json::array services;
   std::uint64_t handled = 0;
   std::uint64_t faults = 0;
   for (const auto& service : info.services) {
     json::object metrics;
     for (const auto& [name, value] : service.metrics) metrics[name] = value;
-    json::object o{{"service", service.id},
-                   {"handled", service.handled},
-                   {"faults", service.faults},
-                   {"bad_messages", service.bad_messages},
-                   {"refused", service.refused},
-                   {"strays", service.strays},
-                   {"mailbox_bytes", service.mailbox_bytes},
-                   {"metrics", std::move(metrics)}};
+    json::object o{
+        {"service", service.id},    {"generation", service.generation},       {"handled", service.handled},
+        {"faults", service.faults}, {"bad_messages", service.bad_messages},   {"refused", service.refused},
+        {"strays", service.strays}, {"mailbox_bytes", service.mailbox_bytes}, {"metrics", std::move(metrics)}};
     if (!service.last_fault.empty()) o["last_fault"] = service.last_fault;
     services.push_back(std::move(o));
     handled += service.handled;
@@ -60,7 +66,8 @@ json::object describe(const plugin::PluginInfo& info) {
   return {{"name", info.manifest.name},
           {"version", info.manifest.version},
           {"state", "loaded"},
-          {"generation", 1},
+          {"generation", info.generations.front().number},
+          {"generations", std::move(generations)},
           {"provides", strings(info.manifest.provides)},
           {"handled", handled},
           {"faults", faults},
@@ -69,6 +76,18 @@ json::object describe(const plugin::PluginInfo& info) {
           {"build_id", info.manifest.build_id},
           {"file", info.file.string()},
           {"services", std::move(services)}};
+}
+
+json::object describe(const plugin::ReloadReport& report) {
+  json::array steps;
+  for (const auto& step : report.steps) {
+    steps.push_back(json::object{{"step", step.name}, {"us", step.took.count()}, {"note", step.note}});
+  }
+  json::object o{{"ok", report.status.has_value()},     {"plugin", report.plugin},  {"from", report.from},
+                 {"from_version", report.from_version}, {"to", report.to},          {"to_version", report.to_version},
+                 {"pause_us", report.pause.count()},    {"steps", std::move(steps)}};
+  if (!report.status) o["why"] = report.status.error().text;
+  return o;
 }
 
 }  // namespace
@@ -113,7 +132,9 @@ admin::Handlers Gateway::commands() {
                          .push_routes = {},
                          .plugin_routes = {},
                          .load = {},
-                         .unload = {}};
+                         .unload = {},
+                         .reload = {},
+                         .rollback = {}};
   sources.links = [this] {
     json::array all;
     if (mesh_) {
@@ -167,6 +188,12 @@ admin::Handlers Gateway::commands() {
   };
   sources.unload = [this](const std::string& name, discovery::Discovery::Done done) {
     change_list(name, false, std::move(done));
+  };
+  sources.reload = [this](const std::string& name, const std::string& file, const admin::Sources::Reloaded& done) {
+    tasks_->run([this, name, file, done] { done(describe(reload_plugin(name, file))); });
+  };
+  sources.rollback = [this](const std::string& name, const admin::Sources::Reloaded& done) {
+    tasks_->run([this, name, done] { done(describe(rollback_plugin(name, 0))); });
   };
   return admin::make_commands(std::move(sources));
 }

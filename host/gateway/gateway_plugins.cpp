@@ -69,13 +69,17 @@ void Gateway::change_list(const std::string& name, bool add, PluginSet::Done don
       done(std::move(status));
       return;
     }
-    discovery_->put(plugins_key(), fmt::format("{}", fmt::join(plugins_->loaded(), ",")), done);
+    write_list(done);
   };
   if (add) {
     plugin_set_->load(name, after);
   } else {
     plugin_set_->unload(name, after);
   }
+}
+
+void Gateway::write_list(PluginSet::Done done) {
+  discovery_->put(plugins_key(), fmt::format("{}", fmt::join(plugin_set_->wanted(), ",")), std::move(done));
 }
 
 std::vector<std::string> Gateway::plugins_of_folder() const {
@@ -98,8 +102,7 @@ void Gateway::on_folder_change(const std::string& file, bool exists) {
     const auto loaded = plugins_->loaded();
     const bool is_loaded = std::find(loaded.begin(), loaded.end(), name) != loaded.end();
     if (exists && is_loaded) {
-      logger().info("plugin {} changed on disk; `cellmesh ctl unload {}` and `cellmesh ctl load {}` take the new one",
-                    name, name, name);
+      if (is_new_build(name)) (void)reload_plugin(name, {});
     } else if (exists) {
       plugin_set_->load(name, [](const base::Status&) {});
     } else if (is_loaded) {
@@ -108,12 +111,38 @@ void Gateway::on_folder_change(const std::string& file, bool exists) {
   });
 }
 
-base::Status Gateway::load_plugin(const std::string& name) {
-  const fs::path file = fs::path(bootstrap_.plugin_dir) / (name + ".so");
+// Whether the folder's file differs from what runs: a file that was only touched does not.
+bool Gateway::is_new_build(const std::string& name) const {
+  const auto manifest = plugin::read_manifest(fs::path(bootstrap_.plugin_dir) / (name + ".so"));
+  if (!manifest || manifest->build_id.empty()) return true;  // to be refused with a sentence
+  for (const auto& info : plugins_->list()) {
+    if (info.manifest.name == name) return info.manifest.build_id != manifest->build_id;
+  }
+  return true;
+}
+
+base::Result<std::string> Gateway::plugin_file(const WantedPlugin& wanted) const {
+  const std::string file = (fs::path(bootstrap_.plugin_dir) / (wanted.name + ".so")).string();
+  if (wanted.version.empty()) return file;
+  std::string others;
+  for (const auto& candidate : plugins_->available()) {
+    if (!candidate.manifest || candidate.manifest->name != wanted.name) continue;
+    if (candidate.manifest->version == wanted.version) return candidate.file.string();
+    others +=
+        (others.empty() ? "" : ", ") + candidate.manifest->version + " (" + candidate.file.filename().string() + ")";
+  }
+  return base::error(fmt::format("no file in {} holds {} in version {}{}", bootstrap_.plugin_dir, wanted.name,
+                                 wanted.version, others.empty() ? "; copy it there" : "; there are: " + others));
+}
+
+base::Status Gateway::load_plugin(const WantedPlugin& wanted) {
+  const auto path = plugin_file(wanted);
+  if (!path) return path.error();
+  const fs::path file = *path;
   auto manifest = plugin::read_manifest(file);
   if (!manifest) return manifest.error();
   if (auto status = plugin::check_manifest(*manifest, file.filename().string()); !status) return status;
-  if (manifest->name != name) {
+  if (manifest->name != wanted.name) {
     return base::error(
         fmt::format("{} holds the plugin {}; name the file {}.so", file.string(), manifest->name, manifest->name));
   }
@@ -143,6 +172,26 @@ base::Status Gateway::unload_plugin(const std::string& name) {
   }
   update_kinds(nullptr);
   return status;
+}
+
+plugin::ReloadReport Gateway::reload_plugin(const std::string& name, const std::string& file) {
+  auto report = plugins_->reload(name, file);
+  after_reload(report);
+  return report;
+}
+
+plugin::ReloadReport Gateway::rollback_plugin(const std::string& name, std::uint64_t generation) {
+  auto report = plugins_->rollback(name, generation);
+  after_reload(report);
+  return report;
+}
+
+// A version that the KV's list names follows what was done by hand, so that it lasts.
+void Gateway::after_reload(const plugin::ReloadReport& report) {
+  if (!report.status) return;
+  update_kinds(nullptr);
+  if (!plugin_set_->follow({report.plugin, report.to_version}) || bootstrap_.dev || bootstrap_.plugins) return;
+  write_list([](const base::Status&) {});
 }
 
 base::Status Gateway::check_unique(const plugin::Manifest& manifest) {

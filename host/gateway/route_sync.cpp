@@ -73,7 +73,7 @@ void RouteSync::on_change(const discovery::Discovery::KvMap& values, bool lost) 
   routes_.set_all(next, refused);
   for (const auto& text : refused) logger().warn("{}", text);
   if (routes_.all() != old) changed();
-  for (const auto& routes : missing_in(values)) try_publish(routes, kTries);
+  for (const auto& routes : missing_in(values)) try_publish(routes, std::nullopt, kTries);
 }
 
 void RouteSync::changed() {
@@ -111,11 +111,34 @@ void RouteSync::publish(const routing::ServiceRoutes& routes) {
       logger().warn("{}", set.error().text);
     }
   }
-  try_publish(routes, kTries);
+  try_publish(routes, std::nullopt, kTries);
 }
 
-void RouteSync::try_publish(const routing::ServiceRoutes& routes, int tries) {
-  discovery_.get(key_of(routes.service), [this, routes, tries](const auto& got) {
+void RouteSync::replace(const routing::ServiceRoutes& before, const routing::ServiceRoutes& now) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (now.rules.empty()) {
+      published_.erase(now.service);
+    } else {
+      published_[now.service] = now;
+    }
+  }
+  if (before == now) return;
+  const auto all = routes_.all();
+  const auto here = all.find(now.service);
+  if (here == all.end() || here->second == before) {  // the new code serves: who comes now is not to wait for the KV
+    if (const auto set = routes_.set(now); set) {
+      changed();
+    } else {
+      logger().warn("{}", set.error().text);
+    }
+  }
+  try_publish(now, before, kTries);
+}
+
+void RouteSync::try_publish(const routing::ServiceRoutes& routes, const std::optional<routing::ServiceRoutes>& before,
+                            int tries) {
+  discovery_.get(key_of(routes.service), [this, routes, before, tries](const auto& got) {
     if (!got) {
       logger().warn("cannot publish the routes of {}: {}", routes.service, got.error().text);
       return;
@@ -128,7 +151,8 @@ void RouteSync::try_publish(const routing::ServiceRoutes& routes, int tries) {
                       old.error().text, routes.service);
         return;
       }
-      if (!newer_version(routes.version, old->version)) {
+      const bool ours = before && *old == *before;
+      if (!ours && !newer_version(routes.version, old->version)) {
         if (old->rules.size() != routes.rules.size() ||
             !(routing::ServiceRoutes{routes.service, old->version, routes.rules} == *old)) {
           logger().info(
@@ -142,12 +166,12 @@ void RouteSync::try_publish(const routing::ServiceRoutes& routes, int tries) {
       version = there->version;
     }
     discovery_.put_if(key_of(routes.service), routes.to_json(), version,
-                      [this, routes, tries](const base::Status& status) {
+                      [this, routes, before, tries](const base::Status& status) {
                         if (status) {
                           logger().info("routes published service={} version={} rules={}", routes.service,
                                         routes.version, routes.rules.size());
                         } else if (tries > 1) {
-                          try_publish(routes, tries - 1);
+                          try_publish(routes, before, tries - 1);
                         } else {
                           logger().warn("cannot publish the routes of {}: {}", routes.service, status.error().text);
                         }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,9 @@ class RouteSync {
   // A loaded plugin's routes: written when the KV has none (now or later), or those of an older plugin version. In
   // force on this host at once when there were none.
   void publish(const routing::ServiceRoutes& routes);
+  // A new generation took over, on this host: its routes take the place of those of the one before, unless the KV has
+  // others meanwhile.
+  void replace(const routing::ServiceRoutes& before, const routing::ServiceRoutes& now);
   // The plugin is unloaded: its routes stay in the KV, but are not this host's to keep there any more.
   void retract(const std::string& service);
   // Writes them whatever stands there.
@@ -38,7 +42,9 @@ class RouteSync {
   void on_change(const discovery::Discovery::KvMap& values, bool lost);
   std::vector<routing::ServiceRoutes> missing_in(const discovery::Discovery::KvMap& values);
   void changed();
-  void try_publish(const routing::ServiceRoutes& routes, int tries);
+  // `before`: they may be replaced whatever their version.
+  void try_publish(const routing::ServiceRoutes& routes, const std::optional<routing::ServiceRoutes>& before,
+                   int tries);
 
   discovery::Discovery& discovery_;
   routing::Routes& routes_;

@@ -54,6 +54,11 @@ bool JobGate::wait_empty(std::chrono::milliseconds timeout) {
   return changed_.wait_for(lock, timeout, [&] { return inside_ == 0; });
 }
 
+std::size_t JobGate::inside() const {
+  const std::lock_guard lock(mutex_);
+  return inside_;
+}
+
 struct BlockingPool::State {
   explicit State(Limits l) : limits(l) {}
   const Limits limits;

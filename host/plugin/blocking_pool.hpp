@@ -19,9 +19,10 @@ class JobGate {
   void leave();
   // False when some are still inside after the time. [loader thread]
   bool wait_empty(std::chrono::milliseconds timeout);
+  [[nodiscard]] std::size_t inside() const;
 
  private:
-  std::mutex mutex_;  // guards inside_
+  mutable std::mutex mutex_;  // guards inside_
   std::condition_variable changed_;
   std::size_t inside_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "routing/message_id.hpp"
 
@@ -52,6 +53,17 @@ base::Status check_pair(const Manifest& manifest, const Manifest& other, const s
     }
   }
   return {};
+}
+
+base::Status check_successor(const Manifest& manifest, const Manifest& before, const std::string& label) {
+  if (manifest.name != before.name) {
+    return refuse(label, "it holds the plugin " + manifest.name + ", which cannot take the place of " + before.name);
+  }
+  const std::set<std::string_view> now(manifest.provides.begin(), manifest.provides.end());
+  if (now == std::set<std::string_view>(before.provides.begin(), before.provides.end())) return {};
+  return refuse(label, "it provides other kinds of service than the version that runs, which a reload cannot change; " +
+                           ("unload and load it: cellmesh ctl unload " + before.name) + ", cellmesh ctl load " +
+                           before.name);
 }
 
 base::Status check_host_messages(const Manifest& manifest, const std::string& label) {

@@ -56,6 +56,10 @@ class DeadlineMap {
   [[nodiscard]] std::int64_t next_deadline() const { return heap_.empty() ? kNever : heap_.front().first; }
   [[nodiscard]] std::size_t size() const { return waiting_.size(); }
 
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const auto& [id, w] : waiting_) visit(w.value);
+  }
   template <class Pred>
   std::vector<std::uint64_t> ids_if(Pred&& pred) const {
     std::vector<std::uint64_t> ids;

@@ -180,23 +180,56 @@ base::Result<std::optional<std::string>> ElfFile::section(std::string_view name,
   return std::optional<std::string>{};
 }
 
-base::Result<std::vector<std::string>> ElfFile::needed() const {
-  std::vector<std::string> names;
+template <class Entry, class Visit>
+base::Status ElfFile::for_each(std::uint32_t type, Visit&& visit) const {
   for (const auto& section : sections_) {
-    if (section.type != SHT_DYNAMIC) continue;
-    if (section.link >= sections_.size()) return cut_short("its table of dynamic names");
+    if (section.type != type) continue;
+    if (section.link >= sections_.size()) return cut_short("a table of names");
     const auto entries = bytes_of(section, kMaxTable);
     if (!entries) return entries.error();
     const auto strings = bytes_of(sections_[section.link], kMaxTable);
     if (!strings) return strings.error();
-    for (std::size_t at = 0; at + sizeof(Elf64_Dyn) <= entries->size(); at += sizeof(Elf64_Dyn)) {
-      Elf64_Dyn entry{};
+    for (std::size_t at = 0; at + sizeof(Entry) <= entries->size(); at += sizeof(Entry)) {
+      Entry entry{};
       std::memcpy(&entry, entries->data() + at, sizeof entry);
-      if (entry.d_tag == DT_NULL) break;
-      if (entry.d_tag == DT_NEEDED) names.emplace_back(c_string(*strings, entry.d_un.d_val));
+      if (!visit(entry, *strings)) break;
     }
   }
+  return {};
+}
+
+base::Result<std::vector<std::string>> ElfFile::needed() const {
+  std::vector<std::string> names;
+  auto status = for_each<Elf64_Dyn>(SHT_DYNAMIC, [&](const Elf64_Dyn& entry, const std::string& strings) {
+    if (entry.d_tag == DT_NEEDED) names.emplace_back(c_string(strings, entry.d_un.d_val));
+    return entry.d_tag != DT_NULL;
+  });
+  if (!status) return status.error();
   return names;
+}
+
+std::string ElfFile::pins() const {
+  std::string why;
+  const auto add = [&](const std::string& words) { why.append(why.empty() ? "" : "; ").append(words); };
+  (void)for_each<Elf64_Dyn>(SHT_DYNAMIC, [&](const Elf64_Dyn& entry, const std::string& /*strings*/) {
+    if (entry.d_tag == DT_FLAGS_1 && (entry.d_un.d_val & DF_1_NODELETE) != 0) add("it is linked with -z nodelete");
+    return entry.d_tag != DT_NULL;
+  });
+  std::size_t unique = 0;
+  bool thread_exit = false;
+  bool thread_data = false;
+  (void)for_each<Elf64_Sym>(SHT_DYNSYM, [&](const Elf64_Sym& symbol, const std::string& strings) {
+    const std::string name(c_string(strings, symbol.st_name));
+    if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE && unique++ == 0) {
+      add("its symbol " + name + ", which is unique in the process; compile with -fno-gnu-unique");
+    }
+    thread_exit = thread_exit || (symbol.st_shndx == SHN_UNDEF && name.starts_with("__cxa_thread_atexit"));
+    return true;
+  });
+  for (const auto& section : sections_)
+    thread_data = thread_data || section.name == ".tbss" || section.name == ".tdata";
+  if (thread_exit && thread_data) add("a thread_local object with a destructor, made on a thread that still lives");
+  return why;
 }
 
 std::string ElfFile::build_id() const {

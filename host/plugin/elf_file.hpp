@@ -25,6 +25,9 @@ class ElfFile {
   [[nodiscard]] base::Result<std::optional<std::string>> section(std::string_view name, std::size_t max_bytes) const;
   // Names of the libraries that it needs, in order.
   [[nodiscard]] base::Result<std::vector<std::string>> needed() const;
+  // What in it keeps dlclose() from unmapping it, as words for a person ("its symbol X, which is unique in the
+  // process"); empty when nothing is seen.
+  [[nodiscard]] std::string pins() const;
   // In hex; empty when it has none.
   [[nodiscard]] std::string build_id() const;
 
@@ -45,6 +48,9 @@ class ElfFile {
     return offset <= size_ && size <= size_ - offset;
   }
   [[nodiscard]] bool read(std::uint64_t offset, void* out, std::size_t size) const;
+  // Calls visit(entry, names) for each entry of the sections of a type, `names` being its string table.
+  template <class Entry, class Visit>
+  [[nodiscard]] base::Status for_each(std::uint32_t type, Visit&& visit) const;
   [[nodiscard]] base::Result<std::string> bytes_of(const Section& section, std::size_t max_bytes) const;
   [[nodiscard]] base::Error cut_short(std::string_view what) const;
 

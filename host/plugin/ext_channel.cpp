@@ -25,6 +25,7 @@ cm_status subscribe(const cm_host* host, const char* channel, const char* handle
       return s.invalid(why);
     }
     const cm_status status = s.hub().subscribe(channel, handler, text_of(cookie, cookie_size));
+    if (*handler != '\0') s.note_handler(CM_HANDLER_CHANNEL, handler);
     return status == CM_INVALID ? s.invalid(kBadChannel) : status;
   });
 }

@@ -85,14 +85,14 @@ void list(const cm_host* host, const char* kind, Visit visit, void* ctx) {
 }
 
 void set_load(const cm_host* host, uint64_t load) {
-  (void)on_service_thread(host, [&](Service& s) -> cm_status {
+  (void)on_actor(host, [&](Service& s) -> cm_status {
     s.reports().set_load(load);
     return CM_OK;
   });
 }
 
 void set_load_of(const cm_host* host, cm_service service, uint64_t load, uint32_t ttl_ms) {
-  (void)on_service_thread(host, [&](Service& s) -> cm_status {
+  (void)on_actor(host, [&](Service& s) -> cm_status {
     const auto* entry = s.view().get().find(static_cast<ServiceRef>(service));
     // What runs on this host told its load itself, and that does not expire.
     if (entry != nullptr && !entry->host.empty()) s.registry().set_load(entry->ref, load, ttl_ms);

@@ -20,10 +20,10 @@ spdlog::level::level_enum level_of(cm_log_level level) {
 }
 
 void write(const cm_host* host, cm_log_level level, const char* text, size_t size) {
-  const Service* service = Service::of(host);
-  if (service == nullptr || text == nullptr) return;
+  const Instance* instance = Service::instance_of(host);
+  if (instance == nullptr || text == nullptr) return;
   try {
-    service->log(level_of(level), std::string_view(text, size));
+    instance->service->log(level_of(level), std::string_view(text, size), *instance->generation);
   } catch (...) {  // no memory for a log line: it is lost
   }
 }

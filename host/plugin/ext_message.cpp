@@ -34,7 +34,8 @@ cm_status call(const cm_host* host, cm_service to, uint16_t id, const uint8_t* b
     if (to == 0) return s.invalid("call to service 0");
     if (const auto why = bad_handler(handler, cookie, cookie_size); !why.empty()) return s.invalid(why);
     if (const cm_status status = check(s, id, body, size); status != CM_OK) return status;
-    if (s.phase() == Service::Phase::stopping) return cm_status{CM_STOPPING};  // no hook is left for its answer
+    if (Service::instance_of(host)->phase == Instance::Phase::stopping)
+      return cm_status{CM_STOPPING};  // no hook is left for its answer
     if (s.calls().size() >= Service::kMaxCalls) return cm_status{CM_BACKPRESSURE};
     auto e = s.envelope(Kind::call, static_cast<ServiceRef>(to));
     e.msg_id = id;
@@ -42,6 +43,7 @@ cm_status call(const cm_host* host, cm_service to, uint16_t id, const uint8_t* b
     if (client != nullptr) e.client = {static_cast<ServiceRef>(client->agent), client->session};
     e.body = body_of(body, size);
     if (const cm_status status = s.send(e); status != CM_OK) return status;
+    s.note_handler(CM_HANDLER_REPLY, handler);
     s.calls().add(after(now_ms(), timeout_ms == 0 ? kDefaultTimeoutMs : timeout_ms),
                   {e.to, handler, std::string(text_of(cookie, cookie_size))});
     return cm_status{CM_OK};

@@ -10,13 +10,13 @@ cm_status run(const cm_host* host, cm_job job, const uint8_t* input, size_t size
     if (bad_bytes(input, size)) return s.invalid("a job's input is NULL");
     if (const auto why = bad_handler(handler, cookie, cookie_size); !why.empty()) return s.invalid(why);
     if (size > CM_MAX_SERVICE_BODY) return CM_TOO_LARGE;
-    if (s.phase() == Service::Phase::stopping) return CM_STOPPING;
+    if (Service::instance_of(host)->phase == Instance::Phase::stopping) return CM_STOPPING;
     Job work;
     work.work = job;
     work.input = text_of(input, size);
     work.handler = handler;
     work.cookie = text_of(cookie, cookie_size);
-    return s.run_job(std::move(work));
+    return s.run_job(std::move(work), *Service::instance_of(host));
   });
 }
 

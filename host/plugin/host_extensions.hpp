@@ -33,10 +33,11 @@ extern const cm_host_offload kHostOffload;
 // as a status.
 template <class Fn>
 cm_status on_service_thread(const cm_host* host, Fn&& fn) {
-  Service* service = Service::of(host);
-  if (service == nullptr) return CM_INVALID;
+  const Instance* instance = Service::instance_of(host);
+  if (instance == nullptr) return CM_INVALID;
+  Service* service = instance->service;
   if (!service->on_this_thread()) return CM_WRONG_THREAD;
-  if (service->given_up() || service->phase() == Service::Phase::destroying) return CM_STOPPING;
+  if (service->given_up() || instance->phase == Instance::Phase::destroying) return CM_STOPPING;
   try {
     return std::forward<Fn>(fn)(*service);
   } catch (const std::exception& e) {
@@ -47,11 +48,25 @@ cm_status on_service_thread(const cm_host* host, Fn&& fn) {
   return CM_FAULT;
 }
 
+// The same for what changes something outside of the plugin: not while it takes the place of another generation, which
+// may come to nothing.
+template <class Fn>
+cm_status on_actor(const cm_host* host, Fn&& fn) {
+  return on_service_thread(host, [&](Service& service) -> cm_status {
+    if (Service::instance_of(host)->phase == Instance::Phase::taking_over) {
+      return service.invalid("while it takes over from another generation it can only read; act in resumed()");
+    }
+    return fn(service);
+  });
+}
+
 // The same for what sends: not before start.
 template <class Fn>
 cm_status on_sender(const cm_host* host, Fn&& fn) {
-  return on_service_thread(host, [&](Service& service) -> cm_status {
-    if (service.phase() == Service::Phase::creating) return service.invalid("nothing can be sent before start");
+  return on_actor(host, [&](Service& service) -> cm_status {
+    if (Service::instance_of(host)->phase == Instance::Phase::creating) {
+      return service.invalid("nothing can be sent before start");
+    }
     return fn(service);
   });
 }

@@ -58,6 +58,14 @@ class HubClient {
   // Reads a hub's message; nullopt when it is an answer, garbage, or of a channel that nobody is subscribed to.
   std::optional<Received> receive(const routing::Envelope& envelope, proto::ChannelMessageACK& message);
 
+  // The handlers of the plugin's subscriptions; those that have none are left out.
+  template <class Visit>
+  void for_each_handler(Visit&& visit) const {
+    for (const auto& [channel, entry] : entries_) {
+      if (entry.of_plugin && !entry.handler.empty()) visit(entry.handler);
+    }
+  }
+
   // The hub of a channel; none when no hub is up.
   [[nodiscard]] routing::ServiceRef hub_of(std::string_view channel) const;
   [[nodiscard]] std::uint64_t strays() const { return strays_; }

@@ -96,14 +96,17 @@ bool Library::unload() {
   handle_.reset();
   const bool mapped = is_mapped(copy_);
   if (mapped) {
+    const auto file = ElfFile::open(copy_);
+    pinned_by_ = file ? file->pins() : std::string();
+    if (pinned_by_.empty()) pinned_by_ = "nothing that its file shows: somebody else opened it, or uses a symbol of it";
     base::log(base::Room::plugin)
         .warn(
-            "a plugin was unloaded but its library stays in memory; link it with the flags of cellmesh_add_plugin() "
-            "and without thread_local objects file={}",
-            base::log_value(copy_.filename().string()));
+            "a plugin was unloaded but its library stays in memory, held by {}; build it with the flags of "
+            "cellmesh_add_plugin() and without thread_local objects file={}",
+            pinned_by_, base::log_value(copy_.filename().string()));
   }
   std::error_code ignored;
-  fs::remove(copy_, ignored);
+  if (owns_file_) fs::remove(copy_, ignored);
   return !mapped;
 }
 
@@ -153,6 +156,15 @@ base::Result<fs::path> LibraryLoader::copy(const fs::path& file) {
   return to;
 }
 
+base::Result<fs::path> LibraryLoader::keep(const fs::path& copy, const std::string& name) {
+  const fs::path to = directory_ / name;
+  std::error_code ec;
+  fs::remove(to, ec);
+  fs::create_hard_link(copy, to, ec);
+  if (ec) return base::error("cannot keep " + copy.string() + ": " + ec.message());
+  return to;
+}
+
 void LibraryLoader::hold_needed(const fs::path& copy) {
   const auto file = ElfFile::open(copy);
   const auto needed = file ? file->needed() : base::Result<std::vector<std::string>>(std::vector<std::string>{});
@@ -168,12 +180,19 @@ void LibraryLoader::hold_needed(const fs::path& copy) {
 }
 
 base::Result<Library> LibraryLoader::open(const fs::path& copy, const std::string& label) {
-  hold_needed(copy);
-  const auto refuse = [&](const std::string& why) {
+  auto library = open_in_place(copy, label);
+  if (library) {
+    library->owns_file_ = true;
+  } else {
     std::error_code ignored;
     fs::remove(copy, ignored);
-    return base::error(label + " is refused: " + why);
-  };
+  }
+  return library;
+}
+
+base::Result<Library> LibraryLoader::open_in_place(const fs::path& copy, const std::string& label) {
+  hold_needed(copy);
+  const auto refuse = [&](const std::string& why) { return base::error(label + " is refused: " + why); };
   auto handle = std::make_unique<Library::Handle>();
   try {
     handle->library.load(copy, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
@@ -197,7 +216,9 @@ base::Result<Library> LibraryLoader::open(const fs::path& copy, const std::strin
     handle.reset();
     return refuse(why + "; build it again with this host's SDK");
   }
-  return Library(std::move(handle), copy, &plugin);
+  Library library(std::move(handle), copy, &plugin);
+  library.owns_file_ = false;
+  return library;
 }
 
 }  // namespace cm::plugin

@@ -26,6 +26,8 @@ class Library {
   // Unmaps it and removes the copy. False when it stays mapped for all that, which is a fault of how it was built; the
   // log says so.
   bool unload();
+  // What keeps it mapped after unload() returned false.
+  [[nodiscard]] const std::string& pinned_by() const { return pinned_by_; }
   // Somebody still runs inside: it stays mapped until the process ends.
   void leave_loaded();
 
@@ -37,6 +39,8 @@ class Library {
   std::unique_ptr<Handle> handle_;
   std::filesystem::path copy_;
   const cm_plugin* plugin_;
+  bool owns_file_ = true;
+  std::string pinned_by_;
 };
 
 // Opens libraries from a private directory, so that the same file may be loaded again after it changed. The one place
@@ -50,8 +54,12 @@ class LibraryLoader {
 
   // A private copy of the file: what is checked is what is loaded, whatever happens to the original meanwhile.
   base::Result<std::filesystem::path> copy(const std::filesystem::path& file);
+  // Another name for a copy, so that it outlives the library; replaces what is of that name.
+  base::Result<std::filesystem::path> keep(const std::filesystem::path& copy, const std::string& name);
   // Maps a copy (its constructors run) and finds the plugin's entry. Takes the copy over and removes it on failure.
   base::Result<Library> open(const std::filesystem::path& copy, const std::string& label);
+  // The same of a file that is somebody else's, and stays.
+  base::Result<Library> open_in_place(const std::filesystem::path& file, const std::string& label);
 
  private:
   base::Status make_directory();

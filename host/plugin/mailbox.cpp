@@ -33,6 +33,10 @@ void Mailbox::job_done(JobResult result) {
   put_aside([&](Aside& aside) { aside.jobs.push_back(std::move(result)); });
 }
 
+void Mailbox::run(std::shared_ptr<ThreadTask> task) {
+  put_aside([&](Aside& aside) { aside.tasks.push_back(std::move(task)); });
+}
+
 void Mailbox::begin_drain() {
   put_aside([](Aside& aside) { aside.drain = true; });
 }

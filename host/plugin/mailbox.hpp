@@ -3,11 +3,13 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "plugin/thread_task.hpp"
 #include "plugin/wake_signal.hpp"
 #include "routing/destination.hpp"
 #include "routing/envelope_queue.hpp"
@@ -36,7 +38,8 @@ class Mailbox final : public routing::Destination {
   void service_changed(routing::ServiceRef ref, bool up);
   // The service's settings as they now are; a newer one replaces one not read yet. [any thread]
   void settings_changed(std::string bytes);
-  void job_done(JobResult result);  // [blocking thread]
+  void job_done(JobResult result);             // [blocking thread]
+  void run(std::shared_ptr<ThreadTask> task);  // [loader thread]
   // The service is to finish what is there and end. [loader thread]
   void begin_drain();
   void wake() { signal_.wake(); }  // [any thread]
@@ -51,6 +54,7 @@ class Mailbox final : public routing::Destination {
     std::map<routing::ServiceRef, Changes> services;
     std::optional<std::string> settings;
     std::vector<JobResult> jobs;
+    std::vector<std::shared_ptr<ThreadTask>> tasks;
     bool drain = false;
   };
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/log.hpp"
+#include "plugin/clock.hpp"
 #include "plugin/collisions.hpp"
 #include "plugin/registry_ears.hpp"
 #include "plugin/service.hpp"
@@ -21,7 +22,8 @@ PluginManager::PluginManager(PluginManagerConfig config, routing::Registry& regi
       settings_(settings),
       hooks_(std::move(hooks)),
       surroundings_{registry,         frontends,        std::make_shared<BlockingPool>(config_.pool),
-                    config_.identity, config_.patience, config_.mailbox},
+                    config_.identity, config_.patience, config_.mailbox,
+                    hooks_.faulty},
       ears_(RegistryEars::listen(registry)) {}
 
 PluginManager::~PluginManager() { (void)stop_all(); }
@@ -31,9 +33,14 @@ base::Status PluginManager::load(const std::string& path_or_name) {
   if (stopping_.stop_requested()) return base::error("the host is going down; no plugin is loaded any more");
   const auto file = find(path_or_name);
   if (!file) return file.error();
-  auto opened = open(*file);
+  const auto checked = check(*file, nullptr);
+  if (!checked) return checked.error();
+  auto opened = open(*checked, *file, 1);
   if (!opened) return opened.error();
-  std::shared_ptr<Loaded> plugin = std::move(*opened);
+  auto plugin = std::make_shared<Loaded>();
+  plugin->name = checked->manifest->name;
+  plugin->current = std::move(*opened);
+  plugin->last_number = 1;
   if (auto status = bring_up(*plugin); !status) {
     clean_ = take_down(*plugin) && clean_;
     return base::error(file->filename().string() + " is refused: " + status.error().text);
@@ -43,29 +50,30 @@ base::Status PluginManager::load(const std::string& path_or_name) {
     plugins_.push_back(plugin);
   }
   for (const auto& service : plugin->services) service->go_public();
+  const Manifest& manifest = plugin->current->manifest();
   base::log(base::Room::plugin)
-      .info("loaded a plugin plugin={} version={} sdk={} build={} file={}", plugin->manifest->name,
-            base::log_value(plugin->manifest->version), base::log_value(plugin->manifest->sdk_version),
-            base::log_value(plugin->manifest->build_id), base::log_value(file->string()));
-  if (hooks_.loaded) hooks_.loaded(*plugin->manifest);
+      .info("loaded a plugin{} sdk={} file={}", plugin->current->label(), base::log_value(manifest.sdk_version),
+            base::log_value(file->string()));
+  if (hooks_.loaded) hooks_.loaded(manifest);
   return {};
+}
+
+base::Result<std::shared_ptr<PluginManager::Loaded>> PluginManager::find_loaded(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = std::ranges::find_if(plugins_, [&](const auto& p) { return p->name == name; });
+  if (it != plugins_.end()) return *it;
+  std::string names;
+  for (const auto& p : plugins_) names.append(names.empty() ? "" : ", ").append(p->name);
+  return base::error("no plugin \"" + name + "\" is loaded" + (names.empty() ? "; none is" : "; loaded are: " + names));
 }
 
 base::Status PluginManager::unload(const std::string& name) {
   const std::lock_guard turn(turn_);
-  std::shared_ptr<Loaded> plugin;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto it = std::ranges::find_if(plugins_, [&](const auto& p) { return p->manifest->name == name; });
-    if (it == plugins_.end()) {
-      std::string names;
-      for (const auto& p : plugins_) names.append(names.empty() ? "" : ", ").append(p->manifest->name);
-      return base::error("no plugin \"" + name + "\" is loaded" +
-                         (names.empty() ? "; none is" : "; loaded are: " + names));
-    }
-    plugin = *it;
-  }
-  if (hooks_.unloading) hooks_.unloading(*plugin->manifest);
+  const auto found = find_loaded(name);
+  if (!found) return found.error();
+  const std::shared_ptr<Loaded> plugin = *found;
+  const auto generation = plugin->current;
+  if (hooks_.unloading) hooks_.unloading(generation->manifest());
   const bool gone = take_down(*plugin);
   clean_ = clean_ && gone;
   {
@@ -77,8 +85,7 @@ base::Status PluginManager::unload(const std::string& name) {
                        " was taken out of the mesh, but code of it hangs and stays loaded; see the log for which, and "
                        "restart the host to be rid of it");
   }
-  base::log(base::Room::plugin)
-      .info("unloaded a plugin plugin={} version={}", name, base::log_value(plugin->manifest->version));
+  base::log(base::Room::plugin).info("unloaded a plugin{}", generation->label());
   return {};
 }
 
@@ -92,7 +99,7 @@ bool PluginManager::stop_all() {
       if (plugins_.empty()) break;
       plugin = plugins_.back();
     }
-    if (hooks_.unloading) hooks_.unloading(*plugin->manifest);
+    if (hooks_.unloading) hooks_.unloading(plugin->current->manifest());
     clean_ = take_down(*plugin) && clean_;
     const std::lock_guard lock(mutex_);
     std::erase(plugins_, plugin);
@@ -132,79 +139,74 @@ std::vector<PluginManager::Candidate> PluginManager::available() const {
   return found;
 }
 
-// Everything that can be known before its code runs, then its code.
-base::Result<std::unique_ptr<PluginManager::Loaded>> PluginManager::open(const fs::path& file) {
+// Everything that can be known before its code runs.
+base::Result<PluginManager::Checked> PluginManager::check(const fs::path& file, const Loaded* in_place_of) {
   const std::string label = file.filename().string();
   if (const auto original = read_manifest(file); !original) return original.error();  // named as its owner knows it
   const auto copy = loader_.copy(file);
   if (!copy) return copy.error();
-  const auto refuse = [&](const base::Error& why) {
-    std::error_code ignored;
-    fs::remove(*copy, ignored);
-    return why;
-  };
   auto manifest = read_manifest(*copy);
-  if (!manifest) return refuse(manifest.error());
-  if (auto status = check_manifest(*manifest, label); !status) return refuse(status.error());
-  if (auto status = check_against_others(*manifest, label); !status) return refuse(status.error());
-  auto library = loader_.open(*copy, label);
+  base::Status status = manifest ? check_manifest(*manifest, label) : base::Status(manifest.error());
+  if (status && in_place_of != nullptr) status = check_successor(*manifest, in_place_of->current->manifest(), label);
+  if (status) status = check_against_others(*manifest, label, in_place_of);
+  if (status) return Checked{*copy, std::make_shared<const Manifest>(std::move(*manifest))};
+  std::error_code ignored;
+  fs::remove(*copy, ignored);
+  return status.error();
+}
+
+base::Result<std::shared_ptr<Generation>> PluginManager::open(const Checked& checked, const fs::path& file,
+                                                              std::uint64_t number) {
+  const std::string label = file.filename().string();
+  const Manifest& manifest = *checked.manifest;
+  auto library = loader_.open(checked.copy, label);
   if (!library) return library.error();
-  auto plugin = std::make_unique<Loaded>();
-  plugin->file = file;
-  plugin->library = std::make_unique<Library>(std::move(*library));
   std::set<std::string> kinds;
-  const cm_plugin& entry = plugin->library->plugin();
+  const cm_plugin& entry = library->plugin();
   for (std::uint32_t i = 0; i < entry.kind_count; ++i) kinds.insert(entry.kinds[i]->kind);
-  if (kinds != std::set<std::string>(manifest->provides.begin(), manifest->provides.end()) ||
+  if (kinds != std::set<std::string>(manifest.provides.begin(), manifest.provides.end()) ||
       kinds.size() != entry.kind_count) {
     return base::error(label +
                        " is refused: the kinds of service in its code are not those of its manifest; name the " +
                        "same after PROVIDES in its CMake file and in CELLMESH_PLUGIN()");
   }
-  plugin->manifest = std::make_shared<const Manifest>(std::move(*manifest));
-  return plugin;
+  return std::make_shared<Generation>(number, checked.manifest, file, std::make_unique<Library>(std::move(*library)));
 }
 
-base::Status PluginManager::check_against_others(const Manifest& manifest, const std::string& label) const {
+base::Status PluginManager::check_against_others(const Manifest& manifest, const std::string& label,
+                                                 const Loaded* except) const {
   const std::lock_guard lock(mutex_);
   if (auto status = check_host_messages(manifest, label); !status) return status;
   for (const auto& other : plugins_) {
-    if (auto status = check_pair(manifest, *other->manifest, label); !status) return status;
+    if (other.get() == except) continue;
+    if (auto status = check_pair(manifest, other->current->manifest(), label); !status) return status;
   }
   return {};
 }
 
 base::Status PluginManager::bring_up(Loaded& plugin) {
-  const cm_plugin& entry = plugin.library->plugin();
-  if (entry.init != nullptr) {
-    cm_status status = CM_FAULT;
-    std::string why;
-    try {
-      status = entry.init();
-    } catch (const std::exception& e) {
-      why = std::string(": an exception left it: ") + e.what();
-    } catch (...) {
-      why = ": an exception of an unknown type left it";
-    }
-    if (status != CM_OK) return base::error("its init returned " + status_text(status) + why + "; see its log lines");
-  }
-  plugin.initialised = true;
-  for (std::uint32_t i = 0; i < entry.kind_count; ++i) {
-    if (auto status = start_service(plugin, *entry.kinds[i]); !status) return status;
+  if (auto status = plugin.current->init(); !status) return status;
+  for (const auto& kind : plugin.current->manifest().provides) {
+    if (auto status = start_service(plugin, *plugin.current->kind(kind)); !status) return status;
   }
   return {};
+}
+
+std::string PluginManager::instance() const {
+  return std::to_string(config_.identity.index) + "@" + config_.identity.group;
+}
+
+std::unique_ptr<SettingsFeed> PluginManager::make_feed(const Manifest::Settings& declared) {
+  const auto it = config_.setting_overrides.find(declared.kind);
+  return std::make_unique<SettingsFeed>(
+      settings_, declared, instance(), it != config_.setting_overrides.end() ? it->second : discovery::SettingValues{});
 }
 
 base::Status PluginManager::start_service(Loaded& plugin, const cm_service_kind& kind) {
   std::optional<std::string> settings;
   SettingsFeed* feed = nullptr;
-  if (const auto* declared = plugin.manifest->settings_of(kind.kind); declared != nullptr) {
-    const auto it = config_.setting_overrides.find(declared->kind);
-    const std::string instance = std::to_string(config_.identity.index) + "@" + config_.identity.group;
-    plugin.feeds.push_back(std::make_unique<SettingsFeed>(
-        settings_, *declared, instance,
-        it != config_.setting_overrides.end() ? it->second : discovery::SettingValues{}));
-    feed = plugin.feeds.back().get();
+  if (const auto* declared = plugin.current->manifest().settings_of(kind.kind); declared != nullptr) {
+    feed = (plugin.feeds[declared->kind] = make_feed(*declared)).get();
     settings = feed->first(config_.patience.settings, stopping_.get_token());
     if (!settings) {
       return base::error("the settings of " + declared->kind + " did not come from the KV within " +
@@ -212,7 +214,7 @@ base::Status PluginManager::start_service(Loaded& plugin, const cm_service_kind&
                          " ms; see that Consul can be reached, and load it again");
     }
   }
-  auto service = std::make_shared<Service>(surroundings_, plugin.manifest, kind, std::move(settings));
+  auto service = std::make_shared<Service>(surroundings_, plugin.current, kind, std::move(settings));
   plugin.services.push_back(service);
   ears_->add(service);
   if (auto status = service->start(stopping_.get_token()); !status) return status;
@@ -231,38 +233,87 @@ bool PluginManager::take_down(Loaded& plugin) {
     const std::lock_guard lock(mutex_);
     plugin.services.clear();
   }
-  if (!gone) {
-    plugin.library->leave_loaded();
-    return false;
-  }
-  const cm_plugin& entry = plugin.library->plugin();
-  if (plugin.initialised && entry.deinit != nullptr) {
-    try {
-      entry.deinit();
-    } catch (...) {
-      base::log(base::Room::plugin).error("an exception left deinit of a plugin plugin={}", plugin.manifest->name);
+  std::vector<std::shared_ptr<Generation>> generations{plugin.current};
+  for (const auto& closing : plugin.closing) generations.push_back(closing.generation);
+  for (const auto& generation : generations) {
+    if (generation->closed()) continue;
+    if (!gone || generation->services != 0 || !generation->wait_jobs(config_.patience.stop)) {
+      generation->leave_loaded();
+      gone = false;
+    } else {
+      (void)generation->close();
     }
   }
-  (void)plugin.library->unload();
-  return true;
+  if (plugin.before) {
+    std::error_code ignored;
+    fs::remove(plugin.before->file, ignored);
+  }
+  return gone;
+}
+
+void PluginManager::sweep() {
+  const std::lock_guard turn(turn_);
+  std::vector<std::shared_ptr<Loaded>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all = plugins_;
+  }
+  for (const auto& plugin : all) sweep(*plugin);
+}
+
+void PluginManager::sweep(Loaded& plugin) {
+  std::vector<Closing> still;
+  for (auto& closing : plugin.closing) {
+    Generation& generation = *closing.generation;
+    if (!generation.closed() && generation.services == 0 && generation.jobs() == 0) {
+      if (generation.close()) {
+        base::log(base::Room::plugin).info("closed a generation{}", generation.label());
+        continue;
+      }
+      closing.pinned_by = generation.pinned_by();
+      base::log(base::Room::plugin).warn("quarantined a generation that cannot be unmapped{}", generation.label());
+    }
+    still.push_back(closing);
+  }
+  const std::lock_guard lock(mutex_);
+  plugin.closing = std::move(still);
+}
+
+void PluginManager::set_probation(Probation probation) {
+  const std::lock_guard lock(mutex_);
+  probation_ = probation;
 }
 
 std::vector<std::string> PluginManager::loaded() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> names;
-  for (const auto& plugin : plugins_) names.push_back(plugin->manifest->name);
+  for (const auto& plugin : plugins_) names.push_back(plugin->name);
   return names;
 }
 
 std::vector<PluginInfo> PluginManager::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<PluginInfo> all;
+  const std::int64_t now = now_ms();
   for (const auto& plugin : plugins_) {
-    PluginInfo info{*plugin->manifest, plugin->file, {}};
+    PluginInfo info{plugin->current->manifest(), plugin->current->file(), {}, {}};
     for (const auto& service : plugin->services) {
       const auto& c = service->counters();
-      info.services.push_back({service->id(), c.handled, c.faults, c.bad_messages, c.refused, c.strays,
-                               service->mailbox()->size_bytes(), service->last_fault(), service->metrics().values()});
+      info.services.push_back({service->id(), service->generation()->number(), c.handled, c.faults, c.bad_messages,
+                               c.refused, c.strays, service->mailbox()->size_bytes(), service->last_fault(),
+                               service->metrics().values()});
+    }
+    const auto add = [&](const Generation& generation, std::string state, std::string held_by) {
+      const Manifest& m = generation.manifest();
+      info.generations.push_back({generation.number(), m.version, m.build_id, std::move(state), std::move(held_by),
+                                  now - generation.loaded_ms(), generation.faults});
+    };
+    add(*plugin->current, "serves", std::to_string(plugin->current->services) + " services");
+    for (const auto& [generation, pinned_by] : plugin->closing) {
+      add(*generation, pinned_by.empty() ? "closing" : "pinned",
+          !pinned_by.empty()
+              ? pinned_by
+              : std::to_string(generation->services) + " services, " + std::to_string(generation->jobs()) + " jobs");
     }
     all.push_back(std::move(info));
   }

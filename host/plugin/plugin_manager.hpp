@@ -1,11 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -14,9 +16,12 @@
 
 #include "base/result.hpp"
 #include "discovery/settings.hpp"
+#include "plugin/generation.hpp"
 #include "plugin/library.hpp"
 #include "plugin/manifest.hpp"
+#include "plugin/reload_report.hpp"
 #include "plugin/surroundings.hpp"
+#include "plugin/takeover.hpp"
 
 namespace cm::plugin {
 
@@ -32,6 +37,9 @@ struct PluginManagerConfig {
   BlockingPool::Limits pool;
   routing::EnvelopeQueue::Limits mailbox;
   Patience patience;
+  // What runs a rehearsal, see rehearsal.hpp; empty: reloads are not rehearsed.
+  std::filesystem::path rehearsal_program;
+  std::chrono::milliseconds rehearsal_time{10'000};
 };
 
 // What the composition root does when plugins come and go. Called on the thread that loads, which holds the manager:
@@ -39,12 +47,16 @@ struct PluginManagerConfig {
 struct PluginManagerHooks {
   std::function<void(const Manifest&)> loaded;     // its services are up
   std::function<void(const Manifest&)> unloading;  // its services are about to stop
+  std::function<void(const Manifest& before, const Manifest& now)> reloaded;
+  // A generation on probation had too many faults: roll it back. Called on a service's thread; must not block.
+  std::function<void(const std::string& plugin, std::uint64_t generation)> faulty;
 };
 
 // One line of what a plugin is and does, for people and tools.
 struct PluginInfo {
   struct Service {
     std::string id;
+    std::uint64_t generation = 0;
     std::uint64_t handled = 0;
     std::uint64_t faults = 0;
     std::uint64_t bad_messages = 0;
@@ -54,14 +66,24 @@ struct PluginInfo {
     std::string last_fault;
     std::vector<std::pair<std::string, std::int64_t>> metrics;
   };
+  struct Generation {
+    std::uint64_t number = 0;
+    std::string version;
+    std::string build_id;
+    std::string state;    // "serves", "closing", "pinned"
+    std::string held_by;  // what keeps it loaded
+    std::int64_t age_ms = 0;
+    std::uint64_t faults = 0;
+  };
   Manifest manifest;
   std::filesystem::path file;
   std::vector<Service> services;
+  std::vector<Generation> generations;  // the one that serves first
 };
 
-// Loads plugins, runs their services, unloads them. Owned by the gateway. load(), unload() and stop_all() may block for
-// as long as a plugin takes to start or stop (bounded by Patience): one caller at a time is let in, and it must not be
-// a service's, an io worker's or discovery's thread.
+// Loads plugins, runs their services, reloads and unloads them. Owned by the gateway. What changes a plugin may block
+// for as long as that takes (bounded by Patience): one caller at a time is let in, and it must not be a service's, an
+// io worker's or discovery's thread.
 class PluginManager {
  public:
   // Makes itself a listener of the registry, so before threads start.
@@ -76,6 +98,16 @@ class PluginManager {
   base::Status load(const std::string& path_or_name);
   // By the manifest's name.
   base::Status unload(const std::string& name);
+  // Puts a new version in the place of a loaded plugin: from a path or a name as in load(), or from the file that it
+  // came from when that is empty. Refused: the old generation serves on.
+  ReloadReport reload(const std::string& name, const std::string& path_or_name = {});
+  // The version before comes back, with the state it had of what the present one does not know. `generation`: only when
+  // that one serves; 0: whichever does.
+  ReloadReport rollback(const std::string& name, std::uint64_t generation = 0);
+  // Closes generations whose last user is gone since.
+  void sweep();
+  // Of reloads from now on. [any thread]
+  void set_probation(Probation probation);
   // Unloads everything, in reverse order, and lets nothing be loaded after; interrupts a load that waits. False when a
   // plugin hangs: its thread still runs, so the process must end with std::_Exit().
   bool stop_all();
@@ -92,22 +124,50 @@ class PluginManager {
   [[nodiscard]] std::vector<Candidate> available() const;
 
  private:
-  struct Loaded {
-    std::shared_ptr<const Manifest> manifest;
+  // What a rollback needs of the generation before.
+  struct Before {
     std::filesystem::path file;
-    std::unique_ptr<Library> library;
-    bool initialised = false;
-    std::vector<std::unique_ptr<SettingsFeed>> feeds;
+    std::string version;
+    std::map<std::string, std::string> messages;  // of its state, by kind
+  };
+  // A generation that does not serve any more.
+  struct Closing {
+    std::shared_ptr<Generation> generation;
+    std::string pinned_by;
+  };
+  struct Loaded {
+    std::string name;
+    // Loader thread only.
+    std::map<std::string, std::unique_ptr<SettingsFeed>> feeds;  // by kind
+    std::optional<Before> before;
+    std::uint64_t last_number = 0;
+    // Guarded by the manager's mutex.
+    std::shared_ptr<Generation> current;
+    std::vector<Closing> closing;
     std::vector<std::shared_ptr<Service>> services;
   };
+  // One reload on its way: plugin_reload.cpp.
+  class Reload;
 
   [[nodiscard]] base::Result<std::filesystem::path> find(const std::string& path_or_name) const;
-  base::Result<std::unique_ptr<Loaded>> open(const std::filesystem::path& file);
-  [[nodiscard]] base::Status check_against_others(const Manifest& manifest, const std::string& label) const;
+  [[nodiscard]] base::Result<std::shared_ptr<Loaded>> find_loaded(const std::string& name) const;
+  // Copies and checks the file; `in_place_of` is the plugin that it is to replace.
+  struct Checked {
+    std::filesystem::path copy;
+    std::shared_ptr<const Manifest> manifest;
+  };
+  base::Result<Checked> check(const std::filesystem::path& file, const Loaded* in_place_of);
+  base::Result<std::shared_ptr<Generation>> open(const Checked& checked, const std::filesystem::path& file,
+                                                 std::uint64_t number);
+  [[nodiscard]] base::Status check_against_others(const Manifest& manifest, const std::string& label,
+                                                  const Loaded* except) const;
   base::Status bring_up(Loaded& plugin);
   base::Status start_service(Loaded& plugin, const cm_service_kind& kind);
+  [[nodiscard]] std::string instance() const;
+  std::unique_ptr<SettingsFeed> make_feed(const Manifest::Settings& declared);
   // Stops its services and unloads it; false when it hangs.
   bool take_down(Loaded& plugin);
+  void sweep(Loaded& plugin);
 
   const PluginManagerConfig config_;
   discovery::Settings& settings_;
@@ -120,8 +180,9 @@ class PluginManager {
   LibraryLoader loader_;
   bool clean_ = true;  // nothing ever hung
 
-  mutable std::mutex mutex_;  // guards plugins_
+  mutable std::mutex mutex_;  // guards all below
   std::vector<std::shared_ptr<Loaded>> plugins_;
+  Probation probation_;
 };
 
 }  // namespace cm::plugin

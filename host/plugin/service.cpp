@@ -30,40 +30,61 @@ std::string service_id(const HostIdentity& host, const std::string& kind) {
 
 }  // namespace
 
-Service::Service(const Surroundings& surroundings, std::shared_ptr<const Manifest> manifest,
-                 const cm_service_kind& kind, std::optional<std::string> settings)
+Service::Service(const Surroundings& surroundings, std::shared_ptr<Generation> generation, const cm_service_kind& kind,
+                 std::optional<std::string> settings)
     : surroundings_(surroundings),
-      manifest_(std::move(manifest)),
-      kind_(kind),
       kind_name_(kind.kind),
       id_(service_id(surroundings.identity, kind_name_)),
       ref_(surroundings.registry.names().service(id_)),
       mailbox_(std::make_shared<Mailbox>(surroundings.mailbox)),
+      live_(make_instance(generation, kind, std::move(settings))),
       view_(surroundings.registry),
-      settings_(std::move(settings)),
       calls_(first_call()),
       hub_(names(), ref_, [this](const routing::Envelope& e) { return routing::Registry::deliver(view_.get(), e); }),
-      reports_(surroundings.registry, ref_) {
-  host_.struct_size = sizeof host_;
-  host_.abi_major = CM_ABI_MAJOR;
-  host_.abi_minor = CM_ABI_MINOR;
-  host_.host_data = this;
-  host_.service_id = id_.c_str();
-  host_.kind = kind_name_.c_str();
-  host_.group = surroundings_.identity.group.c_str();
-  host_.index = surroundings_.identity.index;
-  host_.self = static_cast<cm_service>(ref_);
-  host_.get_extension = &host_extension;
-  host_.report_fault = &host_report_fault;
+      reports_(surroundings.registry, ref_),
+      generation_(std::move(generation)) {}
+
+Service::~Service() = default;
+
+std::unique_ptr<Instance> Service::make_instance(std::shared_ptr<Generation> generation, const cm_service_kind& kind,
+                                                 std::optional<std::string> settings) {
+  auto instance = std::make_unique<Instance>();
+  instance->service = this;
+  instance->generation = std::move(generation);
+  instance->kind = &kind;
+  instance->settings = std::move(settings);
+  cm_host& host = instance->host;
+  host.struct_size = sizeof host;
+  host.abi_major = CM_ABI_MAJOR;
+  host.abi_minor = CM_ABI_MINOR;
+  host.host_data = instance.get();
+  host.service_id = id_.c_str();
+  host.kind = kind_name_.c_str();
+  host.group = surroundings_.identity.group.c_str();
+  host.index = surroundings_.identity.index;
+  host.self = static_cast<cm_service>(ref_);
+  host.get_extension = &host_extension;
+  host.report_fault = &host_report_fault;
+  return instance;
 }
 
-Service* Service::of(const cm_host* host) { return host != nullptr ? static_cast<Service*>(host->host_data) : nullptr; }
+const Instance* Service::instance_of(const cm_host* host) {
+  return host != nullptr ? static_cast<const Instance*>(host->host_data) : nullptr;
+}
+Service* Service::of(const cm_host* host) {
+  const Instance* instance = instance_of(host);
+  return instance != nullptr ? instance->service : nullptr;
+}
 
-void Service::log(spdlog::level::level_enum level, std::string_view text) const {
+void Service::log(spdlog::level::level_enum level, std::string_view text, const Generation& generation) const {
   auto& logger = base::log(base::Room::service);
   if (!logger.should_log(level)) return;
-  logger.log(level, "{} service={} plugin={} version={}", one_line(text, kMaxLogLine), id_, manifest_->name,
-             base::log_value(manifest_->version));
+  logger.log(level, "{} service={}{}", one_line(text, kMaxLogLine), id_, generation.label());
+}
+
+std::shared_ptr<Generation> Service::generation() const {
+  const std::lock_guard lock(mutex_);
+  return generation_;
 }
 
 std::string Service::last_fault() const {
@@ -142,8 +163,8 @@ bool Service::stop() {
 }
 
 bool Service::finish_jobs() {
-  surroundings_.pool->cancel(gate_);
-  if (gate_->wait_empty(surroundings_.patience.stop)) return true;
+  surroundings_.pool->cancel(live_->jobs);
+  if (live_->jobs->wait_empty(surroundings_.patience.stop)) return true;
   log(spdlog::level::err, "an offloaded job does not return; the plugin's library stays loaded");
   return false;
 }
@@ -188,21 +209,21 @@ void Service::run() {
 }
 
 base::Status Service::begin() {
-  if (auto status = create(); !status) return status;
+  if (auto status = create(*live_); !status) return status;
   if (auto status = enter_mesh(); !status) {
-    destroy();
+    destroy(*live_);
     return status;
   }
-  phase_ = Phase::starting;
-  const cm_status status = fenced({.hook = "start"}, [&] { return kind_.start(self_); });
+  live_->phase = Instance::Phase::starting;
+  const cm_status status = fenced({.hook = "start"}, [&] { return live_->kind->start(live_->self); });
   if (status != CM_OK) {
     close_frontend();
     withdraw();
     mailbox_->close();
-    destroy();
+    destroy(*live_);
     return not_started("start", status);
   }
-  phase_ = Phase::running;
+  live_->phase = Instance::Phase::running;
   return {};
 }
 
@@ -212,25 +233,26 @@ base::Error Service::not_started(std::string_view hook, cm_status status) const 
   return base::error(why + "; its log lines before this one may say more");
 }
 
-base::Status Service::create() {
-  phase_ = Phase::creating;
-  const cm_status status = fenced({.hook = "create"}, [&] {
-    self_ = kind_.create(&host_);
-    return self_ != nullptr ? CM_OK : CM_REFUSED;
+base::Status Service::create(Instance& instance) {
+  const cm_status status = fenced({.hook = "create", .instance = &instance}, [&] {
+    instance.self = instance.kind->create(&instance.host);
+    return instance.self != nullptr ? CM_OK : CM_REFUSED;
   });
-  if (self_ == nullptr) return not_started("create", status);
+  if (instance.self == nullptr) return not_started("create", status);
+  ++instance.generation->services;
   if (status != CM_OK) {  // it reported a fault and made a service for all that
-    destroy();
+    destroy(instance);
     return not_started("create", status);
   }
-  message_ext_ = plugin_extension<cm_plugin_message>(CM_EXT_MESSAGE);
-  timer_ext_ = plugin_extension<cm_plugin_timer>(CM_EXT_TIMER);
-  settings_ext_ = plugin_extension<cm_plugin_settings>(CM_EXT_SETTINGS);
-  clients_ext_ = plugin_extension<cm_plugin_clients>(CM_EXT_CLIENTS);
-  gateway_ext_ = plugin_extension<cm_plugin_gateway>(CM_EXT_GATEWAY);
-  directory_ext_ = plugin_extension<cm_plugin_directory>(CM_EXT_DIRECTORY);
-  channel_ext_ = plugin_extension<cm_plugin_channel>(CM_EXT_CHANNEL);
-  offload_ext_ = plugin_extension<cm_plugin_offload>(CM_EXT_OFFLOAD);
+  instance.message_ext = plugin_extension<cm_plugin_message>(instance, CM_EXT_MESSAGE);
+  instance.timer_ext = plugin_extension<cm_plugin_timer>(instance, CM_EXT_TIMER);
+  instance.settings_ext = plugin_extension<cm_plugin_settings>(instance, CM_EXT_SETTINGS);
+  instance.clients_ext = plugin_extension<cm_plugin_clients>(instance, CM_EXT_CLIENTS);
+  instance.gateway_ext = plugin_extension<cm_plugin_gateway>(instance, CM_EXT_GATEWAY);
+  instance.directory_ext = plugin_extension<cm_plugin_directory>(instance, CM_EXT_DIRECTORY);
+  instance.channel_ext = plugin_extension<cm_plugin_channel>(instance, CM_EXT_CHANNEL);
+  instance.offload_ext = plugin_extension<cm_plugin_offload>(instance, CM_EXT_OFFLOAD);
+  instance.state_ext = plugin_extension<cm_plugin_state>(instance, CM_EXT_STATE);
   return {};
 }
 
@@ -249,7 +271,7 @@ base::Status Service::enter_mesh() {
   if (kind_name_ != HubClient::kHubKind) {
     (void)hub_.subscribe(kind_name_, "", "");
     (void)hub_.subscribe(id_, "", "");
-    if (!manifest_->requires_kinds.empty()) hub_.subscribe_host(HubClient::kStatusChannel);
+    if (!live_->generation->manifest().requires_kinds.empty()) hub_.subscribe_host(HubClient::kStatusChannel);
   }
   return {};
 }
@@ -263,7 +285,7 @@ void Service::loop() {
     const std::int64_t now = now_ms();
     run_due(now);
     const bool idle = batch_.empty() && mailbox_->empty();
-    if (draining_ && ((idle && calls_.size() == 0 && jobs_out_ == 0) || now >= drain_until_)) return;
+    if (draining_ && ((idle && calls_.size() == 0 && jobs_out_count_ == 0) || now >= drain_until_)) return;
     if (idle) mailbox_->wait_until(next_deadline());
   }
 }
@@ -282,6 +304,7 @@ void Service::handle_aside(Mailbox::Aside aside) {
   }
   if (aside.settings) on_settings(std::move(*aside.settings));
   for (const auto& result : aside.jobs) on_job(result);
+  for (const auto& task : aside.tasks) task->run();
   if (aside.drain && !draining_) {
     draining_ = true;
     drain_until_ = now_ms() + surroundings_.patience.drain.count();
@@ -327,21 +350,24 @@ void Service::end() {
     }
   }
   if (auto aside = mailbox_->take_aside()) handle_aside(std::move(*aside));
-  phase_ = Phase::stopping;
+  live_->phase = Instance::Phase::stopping;
   (void)fenced({.hook = "stop"}, [&] {
-    kind_.stop(self_);
+    live_->kind->stop(live_->self);
     return CM_OK;
   });
-  destroy();
+  destroy(*live_);
+  for (const auto& old : old_) destroy(*old);
+  old_.clear();
 }
 
-void Service::destroy() {
-  phase_ = Phase::destroying;
-  (void)fenced({.hook = "destroy"}, [&] {
-    kind_.destroy(self_);
+void Service::destroy(Instance& instance) {
+  instance.phase = Instance::Phase::destroying;
+  (void)fenced({.hook = "destroy", .instance = &instance}, [&] {
+    instance.kind->destroy(instance.self);
     return CM_OK;
   });
-  self_ = nullptr;
+  instance.self = nullptr;
+  --instance.generation->services;
 }
 
 // What its service has no time left for; whoever waits is told.

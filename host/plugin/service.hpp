@@ -17,20 +17,11 @@
 #include <spdlog/common.h>
 
 #include "base/result.hpp"
-#include "cellmesh/abi/channel.h"
-#include "cellmesh/abi/clients.h"
-#include "cellmesh/abi/directory.h"
-#include "cellmesh/abi/gateway.h"
-#include "cellmesh/abi/message.h"
-#include "cellmesh/abi/offload.h"
-#include "cellmesh/abi/plugin.h"
-#include "cellmesh/abi/settings.h"
-#include "cellmesh/abi/timer.h"
 #include "plugin/deadline_map.hpp"
 #include "plugin/hub_client.hpp"
+#include "plugin/instance.hpp"
 #include "plugin/log_limiter.hpp"
 #include "plugin/mailbox.hpp"
-#include "plugin/manifest.hpp"
 #include "plugin/metrics.hpp"
 #include "plugin/status_reports.hpp"
 #include "plugin/surroundings.hpp"
@@ -51,10 +42,11 @@ struct Counters {
 class Service final : public std::enable_shared_from_this<Service> {
  public:
   // `settings`: the first values, serialized; nullopt when the kind declares none.
-  Service(const Surroundings& surroundings, std::shared_ptr<const Manifest> manifest, const cm_service_kind& kind,
+  Service(const Surroundings& surroundings, std::shared_ptr<Generation> generation, const cm_service_kind& kind,
           std::optional<std::string> settings);
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
+  ~Service();
 
   // Loader thread.
   // Makes the thread, creates and starts the service there. While it starts it stands in the registry as draining, so
@@ -69,26 +61,27 @@ class Service final : public std::enable_shared_from_this<Service> {
   [[nodiscard]] routing::ServiceRef ref() const { return ref_; }
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] const std::string& kind() const { return kind_name_; }
-  [[nodiscard]] const Manifest& manifest() const { return *manifest_; }
+  // The one that serves.
+  [[nodiscard]] std::shared_ptr<Generation> generation() const;
   [[nodiscard]] const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] Metrics& metrics() { return metrics_; }
   [[nodiscard]] std::string last_fault() const;
   [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
-  // A line of the plugin's, or about it, with its id, plugin and version.
-  void log(spdlog::level::level_enum level, std::string_view text) const;
+  // A line about it, with its id and its plugin's name, version, generation and build; of the generation that serves,
+  // or of another one.
+  void log(spdlog::level::level_enum level, std::string_view text) const { log(level, text, *generation()); }
+  void log(spdlog::level::level_enum level, std::string_view text, const Generation& generation) const;
 
   // For the host extensions. [service thread]
   static Service* of(const cm_host* host);
+  static const Instance* instance_of(const cm_host* host);
   [[nodiscard]] bool on_this_thread() const { return std::this_thread::get_id() == thread_id_.load(); }
   [[nodiscard]] bool given_up() const { return given_up_.load(std::memory_order_relaxed); }
-  enum class Phase : std::uint8_t { creating, starting, running, stopping, destroying };
-  [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] bool draining() const { return draining_; }
   [[nodiscard]] routing::Registry::View& view() { return view_; }
   [[nodiscard]] routing::Registry& registry() const { return surroundings_.registry; }
   [[nodiscard]] routing::Names& names() const { return surroundings_.registry.names(); }
-  [[nodiscard]] const std::optional<std::string>& settings() const { return settings_; }
   [[nodiscard]] HubClient& hub() { return hub_; }
   [[nodiscard]] StatusReports& reports() { return reports_; }
   // An envelope from this service.
@@ -116,9 +109,15 @@ class Service final : public std::enable_shared_from_this<Service> {
   static constexpr std::size_t kMaxJobs = 1'000;  // of one service, until their results were handled
   [[nodiscard]] DeadlineMap<Call>& calls() { return calls_; }
   [[nodiscard]] DeadlineMap<Timer>& timers() { return timers_; }
-  cm_status run_job(Job job);
+  cm_status run_job(Job job, const Instance& instance);
+  // Something will come to this handler: the next generation must have it.
+  void note_handler(cm_handler_kind kind, std::string_view handler) {
+    if (noted_ != nullptr) noted_->emplace(kind, handler);
+  }
 
  private:
+  friend class Takeover;  // gives it its next generation
+
   // What a hook is handling, for the log.
   struct Handling {
     std::string_view hook{};
@@ -126,18 +125,20 @@ class Service final : public std::enable_shared_from_this<Service> {
     std::uint16_t msg_id = 0;
     routing::ServiceRef from = routing::ServiceRef::none;
     routing::ClientId client{};
+    const Instance* instance = nullptr;  // whose hook it is; null: of the one that serves
   };
   template <class Hook>
   cm_status fenced(const Handling& handling, Hook&& hook);
   void count_fault(const Handling& handling, std::string_view what);
+  void count_on_probation();
   [[nodiscard]] std::string describe(const Handling& handling) const;
 
   // service.cpp: the thread's life.
   void run();
   base::Status begin();
   base::Status enter_mesh();
-  base::Status create();
-  void destroy();
+  base::Status create(Instance& instance);
+  void destroy(Instance& instance);
   void loop();
   void end();
   void withdraw();
@@ -166,46 +167,39 @@ class Service final : public std::enable_shared_from_this<Service> {
   void on_settings(std::string bytes);
   void on_job(const JobResult& result);
   template <class Extension>
-  [[nodiscard]] const Extension* plugin_extension(const char* id);
+  [[nodiscard]] const Extension* plugin_extension(Instance& instance, const char* id);
+  std::unique_ptr<Instance> make_instance(std::shared_ptr<Generation> generation, const cm_service_kind& kind,
+                                          std::optional<std::string> settings);
 
   // Constant after construction.
   const Surroundings& surroundings_;
-  const std::shared_ptr<const Manifest> manifest_;
-  const cm_service_kind& kind_;
   const std::string kind_name_;
   const std::string id_;
   const routing::ServiceRef ref_;
   const std::shared_ptr<Mailbox> mailbox_;
-  const std::shared_ptr<JobGate> gate_ = std::make_shared<JobGate>();
-  cm_host host_{};
 
   // Service thread only.
-  void* self_ = nullptr;
-  Phase phase_ = Phase::creating;
+  std::unique_ptr<Instance> live_;                                      // never null
+  std::vector<std::unique_ptr<Instance>> old_;                          // their place was taken; to be destroyed
+  std::set<std::pair<cm_handler_kind, std::string>>* noted_ = nullptr;  // while a takeover wants to know
   bool draining_ = false;
   std::int64_t drain_until_ = kNever;
   routing::Registry::View view_;
   routing::EnvelopeQueue::Batch batch_;
-  std::optional<std::string> settings_;
   DeadlineMap<Call> calls_;
   DeadlineMap<Timer> timers_{1};
   std::vector<std::uint64_t> due_;
   std::set<routing::ServiceRef> known_up_;
   HubClient hub_;
   StatusReports reports_;
-  std::size_t jobs_out_ = 0;
+  std::map<std::string, std::size_t> jobs_out_;  // by handler
+  std::size_t jobs_out_count_ = 0;
   bool fault_reported_ = false;
   std::string fault_text_;
   std::map<std::string_view, LogLimiter> fault_lines_;  // by hook, so that none hides another; the names are literals
   LogLimiter invalid_lines_{5};
-  const cm_plugin_message* message_ext_ = nullptr;
-  const cm_plugin_timer* timer_ext_ = nullptr;
-  const cm_plugin_settings* settings_ext_ = nullptr;
-  const cm_plugin_clients* clients_ext_ = nullptr;
-  const cm_plugin_gateway* gateway_ext_ = nullptr;
-  const cm_plugin_directory* directory_ext_ = nullptr;
-  const cm_plugin_channel* channel_ext_ = nullptr;
-  const cm_plugin_offload* offload_ext_ = nullptr;
+  std::uint64_t probation_faults_ = 0;  // that the generation may still have until it is given back; 0: any number
+  std::int64_t probation_until_ = 0;
 
   // Any thread.
   Counters counters_;
@@ -217,6 +211,7 @@ class Service final : public std::enable_shared_from_this<Service> {
   std::thread thread_;        // loader thread only
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable_any changed_;
+  std::shared_ptr<Generation> generation_;
   State state_ = State::idle;
   std::string failure_;
   std::string last_fault_;

@@ -63,26 +63,27 @@ void Service::dispatch(const Envelope& e) {
     case Kind::service_down:
       return on_service(e.from, e.kind == Kind::service_up);
     case Kind::client_closed:
-      if (clients_ext_ == nullptr || clients_ext_->on_client_closed == nullptr) return;
+      if (live_->clients_ext == nullptr || live_->clients_ext->on_client_closed == nullptr) return;
       (void)fenced({.hook = "on_client_closed", .client = e.client}, [&] {
         const cm_client client = to_abi(e.client);
-        clients_ext_->on_client_closed(self_, &client, e.status);
+        live_->clients_ext->on_client_closed(live_->self, &client, e.status);
         return CM_OK;
       });
       return;
     case Kind::client_opened:
-      if (gateway_ext_ == nullptr || gateway_ext_->on_client_opened == nullptr) return;
+      if (live_->gateway_ext == nullptr || live_->gateway_ext->on_client_opened == nullptr) return;
       (void)fenced({.hook = "on_client_opened", .client = e.client}, [&] {
         const cm_client client = to_abi(e.client);
-        gateway_ext_->on_client_opened(self_, &client);
+        live_->gateway_ext->on_client_opened(live_->self, &client);
         return CM_OK;
       });
       return;
     case Kind::rebound:
-      if (gateway_ext_ == nullptr || gateway_ext_->on_rebound == nullptr) return;
+      if (live_->gateway_ext == nullptr || live_->gateway_ext->on_rebound == nullptr) return;
       (void)fenced({.hook = "on_rebound", .client = e.client}, [&] {
         const cm_client client = to_abi(e.client);
-        gateway_ext_->on_rebound(self_, &client, static_cast<cm_service>(e.from), static_cast<cm_service>(e.call));
+        live_->gateway_ext->on_rebound(live_->self, &client, static_cast<cm_service>(e.from),
+                                       static_cast<cm_service>(e.call));
         return CM_OK;
       });
       return;
@@ -103,7 +104,7 @@ void Service::on_message(const Envelope& e) {
   message.body_size = e.body.size();
   counters_.handled.fetch_add(1, std::memory_order_relaxed);
   const cm_status status = fenced({.hook = "on_message", .msg_id = e.msg_id, .from = e.from, .client = e.client},
-                                  [&] { return kind_.on_message(self_, &message); });
+                                  [&] { return live_->kind->on_message(live_->self, &message); });
   if (status == CM_OK) return;
   if (status == CM_BAD_MESSAGE) ++counters_.bad_messages;
   if (status == CM_UNHANDLED || status == CM_REFUSED) ++counters_.refused;
@@ -172,7 +173,7 @@ void Service::on_reply(const Envelope& e) {
 }
 
 void Service::finish_call(const Call& call, cm_status status, const Envelope* reply) {
-  if (message_ext_ == nullptr || message_ext_->on_reply == nullptr) {
+  if (live_->message_ext == nullptr || live_->message_ext->on_reply == nullptr) {
     ++counters_.strays;
     return;
   }
@@ -189,7 +190,7 @@ void Service::finish_call(const Call& call, cm_status status, const Envelope* re
     out.body_size = reply->body.size();
   }
   const cm_status result = fenced({.hook = "on_reply", .handler = call.handler, .msg_id = out.id, .from = call.to},
-                                  [&] { return message_ext_->on_reply(self_, &out); });
+                                  [&] { return live_->message_ext->on_reply(live_->self, &out); });
   if (result == CM_UNHANDLED) ++counters_.refused;
   if (result == CM_BAD_MESSAGE) ++counters_.bad_messages;
 }
@@ -203,9 +204,9 @@ void Service::on_service(ServiceRef ref, bool up) {
     hub_.service_down(ref);
   }
   const bool news = up ? known_up_.insert(ref).second : known_up_.erase(ref) != 0;
-  if (!news || directory_ext_ == nullptr || directory_ext_->on_service == nullptr) return;
+  if (!news || live_->directory_ext == nullptr || live_->directory_ext->on_service == nullptr) return;
   (void)fenced({.hook = "on_service", .from = ref}, [&] {
-    directory_ext_->on_service(self_, static_cast<cm_service>(ref), up ? 1 : 0);
+    live_->directory_ext->on_service(live_->self, static_cast<cm_service>(ref), up ? 1 : 0);
     return CM_OK;
   });
 }
@@ -219,7 +220,7 @@ void Service::on_hub_message(const Envelope& e) {
   if (!received->subscription.of_plugin) return;
   const auto from = static_cast<cm_service>(names().service(in.from()));
   const auto& [handler, cookie, of_plugin, at] = received->subscription;
-  if (channel_ext_ == nullptr || channel_ext_->on_channel == nullptr) {
+  if (live_->channel_ext == nullptr || live_->channel_ext->on_channel == nullptr) {
     // A plugin without channels knows these as the plain messages that they carry.
     if (!handler.empty() || id == 0) return;
     auto plain = envelope(Kind::message, ref_);
@@ -242,7 +243,7 @@ void Service::on_hub_message(const Envelope& e) {
   counters_.handled.fetch_add(1, std::memory_order_relaxed);
   const cm_status status =
       fenced({.hook = "on_channel", .handler = handler, .msg_id = id, .from = static_cast<ServiceRef>(from)},
-             [&] { return channel_ext_->on_channel(self_, &message); });
+             [&] { return live_->channel_ext->on_channel(live_->self, &message); });
   if (status == CM_UNHANDLED) ++counters_.refused;
   if (status == CM_BAD_MESSAGE) ++counters_.bad_messages;
 }
@@ -261,28 +262,32 @@ void Service::on_timer(std::uint64_t number) {
     timer = std::move(*found);
     (void)timers_.take(number);
   }
-  if (timer_ext_ == nullptr || timer_ext_->on_timer == nullptr) return;
+  if (live_->timer_ext == nullptr || live_->timer_ext->on_timer == nullptr) return;
   const cm_status status = fenced({.hook = "on_timer", .handler = timer.handler}, [&] {
-    return timer_ext_->on_timer(self_, number, timer.handler.c_str(), bytes(timer.cookie), timer.cookie.size());
+    return live_->timer_ext->on_timer(live_->self, number, timer.handler.c_str(), bytes(timer.cookie),
+                                      timer.cookie.size());
   });
   if (status == CM_UNHANDLED) ++counters_.refused;
 }
 
 void Service::on_settings(std::string data) {
-  settings_ = std::move(data);
-  if (settings_ext_ == nullptr || settings_ext_->on_settings == nullptr) return;
-  const cm_status status = fenced(
-      {.hook = "on_settings"}, [&] { return settings_ext_->on_settings(self_, bytes(*settings_), settings_->size()); });
+  auto& settings = live_->settings;
+  settings = std::move(data);
+  if (live_->settings_ext == nullptr || live_->settings_ext->on_settings == nullptr) return;
+  const cm_status status = fenced({.hook = "on_settings"}, [&] {
+    return live_->settings_ext->on_settings(live_->self, bytes(*settings), settings->size());
+  });
   if (status != CM_OK) log(spdlog::level::warn, "it did not take its changed settings: " + status_text(status));
 }
 
 void Service::on_job(const JobResult& result) {
-  --jobs_out_;
+  --jobs_out_count_;
+  if (const auto it = jobs_out_.find(result.handler); --it->second == 0) jobs_out_.erase(it);
   if (!result.fault.empty()) count_fault({.hook = "job", .handler = result.handler}, result.fault);
-  if (offload_ext_ == nullptr || offload_ext_->on_job == nullptr) return;
+  if (live_->offload_ext == nullptr || live_->offload_ext->on_job == nullptr) return;
   const cm_status status = fenced({.hook = "on_job", .handler = result.handler}, [&] {
-    return offload_ext_->on_job(self_, result.handler.c_str(), result.status, bytes(result.output),
-                                result.output.size(), bytes(result.cookie), result.cookie.size());
+    return live_->offload_ext->on_job(live_->self, result.handler.c_str(), result.status, bytes(result.output),
+                                      result.output.size(), bytes(result.cookie), result.cookie.size());
   });
   if (status == CM_UNHANDLED) ++counters_.refused;
 }

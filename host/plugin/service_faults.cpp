@@ -1,5 +1,6 @@
 // What went wrong in a service, counted and written down; and what its extensions do that needs more than one member.
 #include "base/log.hpp"
+#include "plugin/clock.hpp"
 #include "plugin/service.hpp"
 #include "plugin/text.hpp"
 
@@ -24,21 +25,33 @@ void Service::report_fault(std::string_view what) {
 
 void Service::count_fault(const Handling& handling, std::string_view what) {
   ++counters_.faults;
+  const Instance& instance = handling.instance != nullptr ? *handling.instance : *live_;
+  ++instance.generation->faults;
   const std::string where = describe(handling);
   {
     const std::lock_guard lock(mutex_);
     last_fault_ = std::string(what) + " (" + where + ")";
   }
   auto& lines = fault_lines_.try_emplace(handling.hook, kFaultLines).first->second;
-  if (!lines.allow()) return;
-  log(spdlog::level::err, "fault in " + where + ": " + std::string(what) + and_swallowed(lines));
+  if (lines.allow()) {
+    log(spdlog::level::err, "fault in " + where + ": " + std::string(what) + and_swallowed(lines),
+        *instance.generation);
+  }
+  if (&instance == live_.get()) count_on_probation();
+}
+
+void Service::count_on_probation() {
+  if (probation_faults_ == 0 || --probation_faults_ > 0 || now_ms() >= probation_until_) return;
+  log(spdlog::level::err, "too many faults since the reload");
+  if (surroundings_.faulty) surroundings_.faulty(live_->generation->manifest().name, live_->generation->number());
 }
 
 std::string Service::describe(const Handling& handling) const {
+  const Instance& instance = handling.instance != nullptr ? *handling.instance : *live_;
   std::string text(handling.hook);
   if (!handling.handler.empty()) text += " handler " + base::log_value(handling.handler);
   if (handling.msg_id != 0) {
-    const auto* message = manifest_->message(handling.msg_id);
+    const auto* message = instance.generation->manifest().message(handling.msg_id);
     text += " of " + (message != nullptr ? message->name : std::string("message")) + " (id " +
             std::to_string(handling.msg_id) + ")";
   }
@@ -91,12 +104,15 @@ base::Status Service::open_frontend(const routing::FrontendOptions& options, std
   return {};
 }
 
-cm_status Service::run_job(Job job) {
-  if (jobs_out_ >= kMaxJobs) return CM_BACKPRESSURE;
+cm_status Service::run_job(Job job, const Instance& instance) {
+  if (jobs_out_count_ >= kMaxJobs) return CM_BACKPRESSURE;
+  const std::string handler = job.handler;
   job.result_to = mailbox_;
-  job.gate = gate_;
+  job.gate = instance.jobs;
   if (!surroundings_.pool->submit(std::move(job))) return CM_BACKPRESSURE;
-  ++jobs_out_;
+  ++jobs_out_[handler];
+  ++jobs_out_count_;
+  note_handler(CM_HANDLER_JOB, handler);
   return CM_OK;
 }
 

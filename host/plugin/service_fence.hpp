@@ -29,16 +29,17 @@ cm_status Service::fenced(const Handling& handling, Hook&& hook) {
 
 // What the plugin implements of an extension; null when it does not know it.
 template <class Extension>
-const Extension* Service::plugin_extension(const char* id) {
+const Extension* Service::plugin_extension(Instance& instance, const char* id) {
   const void* found = nullptr;
-  const cm_status status = fenced({.hook = "get_extension", .handler = id}, [&] {
-    found = kind_.get_extension(self_, id);
+  const cm_status status = fenced({.hook = "get_extension", .handler = id, .instance = &instance}, [&] {
+    found = instance.kind->get_extension(instance.self, id);
     return CM_OK;
   });
   const auto* extension = static_cast<const Extension*>(found);
   if (status != CM_OK || extension == nullptr) return nullptr;
   if (extension->struct_size >= sizeof(Extension)) return extension;
-  log(spdlog::level::warn, std::string("its extension ") + id + " is shorter than version 1.0 of it and is not used");
+  log(spdlog::level::warn, std::string("its extension ") + id + " is shorter than version 1.0 of it and is not used",
+      *instance.generation);
   return nullptr;
 }
 

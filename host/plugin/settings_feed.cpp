@@ -7,10 +7,9 @@ namespace cm::plugin {
 
 SettingsFeed::SettingsFeed(discovery::Settings& settings, const Manifest::Settings& declared, std::string instance,
                            discovery::SettingValues overrides)
-    : settings_(settings), kind_(declared.kind), instance_(std::move(instance)) {
+    : settings_(settings), kind_(declared.kind), instance_(std::move(instance)), overrides_(std::move(overrides)) {
   state_->fields = declared.fields;
-  settings_.declare(kind_, instance_, declared.fields, std::move(overrides),
-                    [state = state_](const auto& change) { state->on_change(change); });
+  watch();
 }
 
 SettingsFeed::~SettingsFeed() {
@@ -19,16 +18,51 @@ SettingsFeed::~SettingsFeed() {
   state_->mailbox.reset();
 }
 
+void SettingsFeed::watch() {
+  settings_.declare(kind_, instance_, state_->fields, overrides_,
+                    [state = state_](const auto& change) { state->on_change(change); });
+}
+
+void SettingsFeed::keep_at_start(const std::vector<discovery::SettingField>& fields,
+                                 const discovery::SettingValues& at_start, discovery::SettingValues& values) {
+  for (const auto& field : fields) {
+    const auto it = at_start.find(field.name);
+    if (field.restart && it != at_start.end()) values[field.name] = it->second;
+  }
+}
+
+std::string SettingsFeed::preview(const Manifest::Settings& declared) const {
+  auto values = settings_.preview(kind_, instance_, declared.fields, overrides_);
+  const std::lock_guard lock(state_->mutex);
+  if (state_->at_start) keep_at_start(declared.fields, *state_->at_start, values);
+  return discovery::encode_settings(declared.fields, values);
+}
+
+std::string SettingsFeed::preview(discovery::Settings& settings, const Manifest::Settings& declared,
+                                  const std::string& instance) {
+  return discovery::encode_settings(declared.fields, settings.preview(declared.kind, instance, declared.fields, {}));
+}
+
+void SettingsFeed::declare(const Manifest::Settings& declared, const std::string& given) {
+  const auto old = std::exchange(state_, std::make_shared<State>());
+  state_->fields = declared.fields;
+  {
+    const std::lock_guard lock(old->mutex);
+    old->over = true;
+    state_->at_start = std::move(old->at_start);
+    state_->mailbox = std::move(old->mailbox);
+  }
+  state_->known = true;
+  state_->bytes = given;
+  watch();
+}
+
 void SettingsFeed::State::on_change(const discovery::Settings::Change& change) {
   const std::lock_guard lock(mutex);
+  if (over) return;
   auto values = change.values;
-  if (!at_start) {
-    at_start = values;
-  } else {
-    for (const auto& field : fields) {
-      if (field.restart) values[field.name] = (*at_start)[field.name];
-    }
-  }
+  if (at_start) keep_at_start(fields, *at_start, values);
+  at_start = values;
   auto now = discovery::encode_settings(fields, values);
   if (known && now == bytes) return;  // what changed waits for the next start
   bytes = std::move(now);

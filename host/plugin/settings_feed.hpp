@@ -23,6 +23,13 @@ class SettingsFeed {
   SettingsFeed& operator=(const SettingsFeed&) = delete;
   ~SettingsFeed();
 
+  // What the values would be if the settings were declared so; they stay as they are.
+  [[nodiscard]] std::string preview(const Manifest::Settings& declared) const;
+  // The same where nothing is declared yet.
+  static std::string preview(discovery::Settings& settings, const Manifest::Settings& declared,
+                             const std::string& instance);
+  // Declares them so from now on; `given` was the preview that the service has.
+  void declare(const Manifest::Settings& declared, const std::string& given);
   // The first values, serialized; waits for them. Nullopt when they did not come in time.
   std::optional<std::string> first(std::chrono::milliseconds patience, std::stop_token interrupt);
   // Later changes go there, also one that came meanwhile.
@@ -33,8 +40,9 @@ class SettingsFeed {
   struct State {
     std::vector<discovery::SettingField> fields;  // constant
     std::mutex mutex;                             // guards all below
+    bool over = false;                            // another one took its place
     std::condition_variable_any first_came;
-    std::optional<discovery::SettingValues> at_start;
+    std::optional<discovery::SettingValues> at_start;  // those read at the start only; of the others, as they are
     bool known = false;
     std::string bytes;
     bool changed = false;  // since first()
@@ -43,10 +51,16 @@ class SettingsFeed {
     void on_change(const discovery::Settings::Change& change);
   };
 
+  void watch();
+  // Those that are read at the start only, as they were then.
+  static void keep_at_start(const std::vector<discovery::SettingField>& fields,
+                            const discovery::SettingValues& at_start, discovery::SettingValues& values);
+
   discovery::Settings& settings_;
   const std::string kind_;
   const std::string instance_;
-  const std::shared_ptr<State> state_ = std::make_shared<State>();
+  const discovery::SettingValues overrides_;
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 }  // namespace cm::plugin

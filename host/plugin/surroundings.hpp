@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -36,6 +37,8 @@ struct Surroundings {
   HostIdentity identity;
   Patience patience;
   routing::EnvelopeQueue::Limits mailbox;
+  // A generation on probation had too many faults. Called on a service's thread; must not block.
+  std::function<void(const std::string& plugin, std::uint64_t generation)> faulty;
 };
 
 }  // namespace cm::plugin

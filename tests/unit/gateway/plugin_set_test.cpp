@@ -16,10 +16,10 @@ struct PluginSetTest : ::testing::Test {
   std::vector<std::string> steps;
   TaskThread thread;
   PluginSet set{thread,
-                {[this](const std::string& name) -> base::Status {
-                   steps.push_back("+" + name);
-                   if (name == "bad") return base::error("it is no plugin");
-                   loaded.push_back(name);
+                {[this](const WantedPlugin& plugin) -> base::Status {
+                   steps.push_back("+" + plugin.text());
+                   if (plugin.name == "bad") return base::error("it is no plugin");
+                   loaded.push_back(plugin.name);
                    return {};
                  },
                  [this](const std::string& name) -> base::Status {
@@ -27,7 +27,16 @@ struct PluginSetTest : ::testing::Test {
                    std::erase(loaded, name);
                    return {};
                  },
-                 [this] { return loaded; }}};
+                 [this](const WantedPlugin& plugin) -> base::Status {
+                   steps.push_back("~" + plugin.text());
+                   if (plugin.version == "6.6.6") return base::error("it is a bad version");
+                   return {};
+                 },
+                 [this] {
+                   std::vector<WantedPlugin> all;
+                   for (const auto& name : loaded) all.push_back({name, "1.0.0"});
+                   return all;
+                 }}};
 
   base::Status want(std::vector<std::string> names) {
     std::promise<base::Status> promise;
@@ -51,6 +60,30 @@ TEST_F(PluginSetTest, ARefusedPluginDoesNotKeepTheOthersOut) {
   EXPECT_EQ(set.refused().at("bad"), "it is no plugin");
   ASSERT_TRUE(want({"game"}));
   EXPECT_TRUE(set.refused().empty());
+}
+
+TEST_F(PluginSetTest, ANamedVersionThatIsNotThereIsReloadedAndWhatIsThereStays) {
+  ASSERT_TRUE(want({"game", "hub@1.0.0"}));
+  steps.clear();
+  ASSERT_TRUE(want({"game@1.2.0", "hub@1.0.0"}));
+  EXPECT_THAT(steps, ElementsAre("~game@1.2.0"));
+  EXPECT_FALSE(want({"game@6.6.6", "hub"}));
+  EXPECT_EQ(set.refused().at("game@6.6.6"), "it is a bad version");
+}
+
+TEST_F(PluginSetTest, AVersionThatIsWantedFollowsAReloadByHand) {
+  ASSERT_TRUE(want({"game@1.0.0", "hub"}));
+  EXPECT_TRUE(set.follow({"game", "1.2.0"}));
+  EXPECT_FALSE(set.follow({"hub", "1.2.0"}));
+  EXPECT_THAT(set.wanted(), ElementsAre("game@1.2.0", "hub"));
+}
+
+TEST(PluginList, OneVersionOfAPluginIsWanted) {
+  EXPECT_THAT(*PluginSet::parse("game@1.2.0,hub"), ElementsAre("game@1.2.0", "hub"));
+  EXPECT_FALSE(PluginSet::parse("game@1.2.0,game"));
+  EXPECT_FALSE(PluginSet::parse("game@"));
+  EXPECT_FALSE(PluginSet::parse("@1.0.0"));
+  EXPECT_FALSE(PluginSet::parse("game@1@2"));
 }
 
 TEST(PluginList, NamesAreTrimmedAndDoublesDropped) {

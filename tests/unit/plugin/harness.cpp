@@ -132,6 +132,7 @@ Rig::Rig()
                    std::make_shared<BlockingPool>(BlockingPool::Limits{.threads = 2, .jobs = 4, .bytes = 1000}),
                    {.name = "0@test", .index = 0, .group = "test", .mesh = "m", .boot = "b"},
                    {.settings = 5s, .start = 20s, .drain = 1s, .stop = 20s},
+                   {},
                    {}} {
   manifest.name = "puppet";
   manifest.version = "1.0.0";
@@ -147,8 +148,8 @@ Rig::~Rig() {
 }
 
 std::shared_ptr<Service> Rig::make(Puppet& puppet, std::optional<std::string> settings) {
-  auto service = std::make_shared<Service>(surroundings, std::make_shared<const Manifest>(manifest), puppet.kind(),
-                                           std::move(settings));
+  auto generation = std::make_shared<Generation>(1, std::make_shared<const Manifest>(manifest));
+  auto service = std::make_shared<Service>(surroundings, std::move(generation), puppet.kind(), std::move(settings));
   services_.push_back(service);
   ears_->add(service);
   return service;

@@ -53,8 +53,15 @@ class ManagerTest : public testing::Test {
     config.setting_overrides["alpha"] = {{"text", "overridden"}};
     manager = std::make_unique<PluginManager>(
         std::move(config), rig.registry, settings, nullptr,
-        PluginManagerHooks{[this](const Manifest& m) { told.push("loaded " + m.name); },
-                           [this](const Manifest& m) { told.push("unloading " + m.name); }});
+        PluginManagerHooks{
+            .loaded = [this](const Manifest& m) { told.push("loaded " + m.name); },
+            .unloading = [this](const Manifest& m) { told.push("unloading " + m.name); },
+            .reloaded = [this](const Manifest& before,
+                               const Manifest& now) { told.push("reloaded " + before.version + " " + now.version); },
+            .faulty =
+                [this](const std::string& name, std::uint64_t generation) {
+                  told.push("faulty " + name + " " + std::to_string(generation));
+                }});
   }
   // Why a plugin is refused; nothing of it may be left.
   std::string refusal(const std::string& name) {
