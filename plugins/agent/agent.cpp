@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 using cellmesh::Client;
@@ -64,8 +63,8 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
   // Intercepted: what the client sends behind it waits until release().
   Status on(const proto::VerifyREQ& req, Client client) {
     if (request().from() || client.agent() != self()) return Status::refused;
-    if (const auto known = entered_.find(client); known != entered_.end()) {
-      if (known->second == Entry::verified) {
+    if (const auto* known = entered_.find(client); known != nullptr) {
+      if (known->verified()) {
         say_already_verified(client);
         gateway().release(client);
       }
@@ -81,7 +80,7 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
       turn_away(client, to_string(sent));
       return Status::ok;
     }
-    entered_[client] = Entry::verifying;
+    entered_[client].set_verified(false);
     return Status::ok;
   }
 
@@ -109,25 +108,23 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
   }
 
  private:
-  enum class Entry : std::uint8_t { verifying, verified };
-
   void on_verified(const proto::VerifyACK& ack, Status status, Client client, ServiceId game) {
-    const auto entry = entered_.find(client);
-    if (entry == entered_.end()) return;  // gone meanwhile
+    auto* entry = entered_.edit(client);
+    if (entry == nullptr) return;  // gone meanwhile
     // Bound first: a game that went down since is no place to enter.
     if (status == Status::ok && ack.result() == proto::NoError) status = gateway().bind(client, game);
     if (status != Status::ok) {
-      entered_.erase(entry);
+      entered_.erase(client);
       turn_away(client, to_string(status));
       return;
     }
     clients().send(client, ack);
     if (ack.result() == proto::NoError) {
-      entry->second = Entry::verified;
+      entry->set_verified(true);
       gateway().admit(client);
       verified_.add();
     } else {
-      entered_.erase(entry);
+      entered_.erase(client);
       refused_.add();
     }
     gateway().release(client);
@@ -169,8 +166,8 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     directory().set_load(gateway().client_count());
   }
 
-  std::unordered_map<Client, Entry> entered_;  // clients that asked to be verified and were not turned away
-  cellmesh::TimerId load_timer_;               // runs while a report is due
+  cellmesh::Table<Client, proto::AgentEntry> entered_{*this, "entered"};
+  cellmesh::TimerId load_timer_;  // runs while a report is due
   cellmesh::Counter verified_ = counter("verified");
   cellmesh::Counter refused_ = counter("not_verified");
 };

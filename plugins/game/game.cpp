@@ -2,7 +2,6 @@
 #include <cellmesh/plugin.hpp>
 
 #include <chrono>
-#include <unordered_set>
 
 using cellmesh::Client;
 using cellmesh::Status;
@@ -34,13 +33,15 @@ class Game : public cellmesh::Service<Game> {
   }
 
   void on_client_closed(Client player, cellmesh::CloseReason /*reason*/) {
-    if (players_.erase(player) > 0) report_load_soon();
+    if (players_.erase(player)) report_load_soon();
   }
 
  private:
   // Also a player whom a gateway bound here after another game died, whose first message is not a verify.
   void enter(Client player) {
-    if (players_.insert(player).second) report_load_soon();
+    if (players_.contains(player)) return;
+    players_[player];
+    report_load_soon();
   }
 
   void report_load_soon() {
@@ -51,7 +52,7 @@ class Game : public cellmesh::Service<Game> {
     directory().set_load(players_.size());
   }
 
-  std::unordered_set<Client> players_;
+  cellmesh::Table<Client, proto::GamePlayer> players_{*this, "players"};
   cellmesh::TimerId load_timer_;  // runs while a report is due
 };
 

@@ -1,6 +1,7 @@
 #include "channels.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace hub {
 
@@ -14,6 +15,12 @@ bool Channels::subscribe(const std::string& name, ServiceId service, std::size_t
   of_service_[service].insert(name);
   channels_[name].subscribers.push_back({service});
   return true;
+}
+
+void Channels::restore(const std::string& name, Channel channel) {
+  if (channel.subscribers.empty()) return;
+  for (const Subscriber& subscriber : channel.subscribers) of_service_[subscriber.service].insert(name);
+  channels_[name] = std::move(channel);
 }
 
 bool Channels::unsubscribe(const std::string& name, ServiceId service) {

@@ -38,6 +38,9 @@ class Channels {
   // Ends all subscriptions of a service.
   void remove(cellmesh::ServiceId service);
 
+  // Takes over what another one knew.
+  void restore(const std::string& name, Channel channel);
+
   // Null when nobody is subscribed.
   [[nodiscard]] Channel* find(const std::string& name);
   [[nodiscard]] Subscriber* find(const std::string& name, cellmesh::ServiceId service);

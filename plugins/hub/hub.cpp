@@ -28,6 +28,43 @@ class Hub : public cellmesh::Service<Hub, proto::HubSettings> {
  public:
   void start() { every<&Hub::forget_old_reports>(1s); }
 
+  void save(proto::HubState& state) const {
+    for (const auto& [name, channel] : channels_.all()) {
+      auto& out = *state.add_channels();
+      out.set_name(name);
+      out.set_lost(channel.lost);
+      for (const hub::Subscriber& subscriber : channel.subscribers) {
+        auto& entry = *out.add_subscribers();
+        entry.set_service(directory().name(subscriber.service));
+        entry.set_lost(subscriber.lost);
+      }
+    }
+    for (const auto& [service, report] : reports_) {
+      auto& out = *state.add_reports();
+      *out.mutable_status() = report.message;
+      out.set_ttl_ms((report.until - now()).count());
+    }
+  }
+
+  void load(const proto::HubState& state) {
+    for (const auto& saved : state.channels()) {
+      hub::Channel channel;
+      channel.lost = saved.lost();
+      for (const auto& entry : saved.subscribers()) {
+        const ServiceId service = directory().find(entry.service());
+        channel.subscribers.push_back({service, entry.lost()});
+        if (entry.lost() > 0) slow_.insert({saved.name(), service});
+      }
+      channels_.restore(saved.name(), std::move(channel));
+    }
+    for (const auto& report : state.reports()) {
+      reports_[directory().find(report.status().svc_id())] = {report.status(),
+                                                              now() + std::chrono::milliseconds(report.ttl_ms())};
+    }
+  }
+
+  void resumed() { show_sizes(); }
+
   Status on(const proto::SubscribeChannelREQ& req, Sender from) {
     if (!hub::Channels::good_name(req.channel())) return Status::refused;
     if (!channels_.subscribe(req.channel(), from.id(), settings().max_channels())) {

@@ -19,7 +19,7 @@ install(FILES
 install(FILES ${CMAKE_CURRENT_LIST_DIR}/plugin/exports.map ${CMAKE_CURRENT_LIST_DIR}/plugin/unload.c
   DESTINATION ${package}/plugin)
 
-foreach(file agent client echo hub login cellmesh/options cellmesh/manifest)
+foreach(file agent client echo game hub login cellmesh/options cellmesh/manifest)
   get_filename_component(folder ${file} DIRECTORY)
   install(FILES ${PROJECT_SOURCE_DIR}/proto/${file}.proto DESTINATION ${CELLMESH_INSTALL_PROTO_DIR}/${folder})
 endforeach()

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "abi/state.h"
+#include "client.hpp"
 #include "status.hpp"
 
 namespace cellmesh {
@@ -95,8 +96,8 @@ struct Access;
 // What a table's rows may be found by: text, or a trivially copyable type without pointers or padding in it (a number,
 // an enum, Client, ServiceId). Since 1.0.
 template <typename K>
-concept TableKey = std::is_same_v<K, std::string> ||
-    (std::is_trivially_copyable_v<K>&& std::is_default_constructible_v<K> && !std::is_pointer_v<K>);
+concept TableKey = std::is_same_v<K, std::string> || std::is_same_v<K, Client> ||
+    (std::has_unique_object_representations_v<K>&& std::is_default_constructible_v<K> && !std::is_pointer_v<K>);
 
 // Rows by key, kept by a service as a member:
 //
@@ -199,11 +200,13 @@ class Table final : public detail::TableBase {
     dirty_.push_back(at);
   }
 
-  static std::span<const std::uint8_t> bytes_of(const Key& key) {
-    if constexpr (std::is_same_v<Key, std::string>) {
-      return {reinterpret_cast<const std::uint8_t*>(key.data()), key.size()};
+  // A key as bytes, the same ones each time: not a Client itself, which has padding.
+  using Wire = std::conditional_t<std::is_same_v<Key, Client>, cm_client, Key>;
+  static Wire wire_of(const Key& key) {
+    if constexpr (std::is_same_v<Key, Client>) {
+      return key.raw();
     } else {
-      return {reinterpret_cast<const std::uint8_t*>(&key), sizeof key};
+      return key;
     }
   }
   static bool read_key(std::span<const std::uint8_t> bytes, Key& key) {
@@ -211,8 +214,10 @@ class Table final : public detail::TableBase {
       key.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
       return true;
     } else {
-      if (bytes.size() != sizeof key) return false;
-      std::memcpy(&key, bytes.data(), sizeof key);
+      Wire wire{};
+      if (bytes.size() != sizeof wire) return false;
+      std::memcpy(&wire, bytes.data(), sizeof wire);
+      key = Key(wire);
       return true;
     }
   }
@@ -268,7 +273,13 @@ class Table final : public detail::TableBase {
   }
 
   Status put(cm_state_sink& sink, const Key& key, const Row* row) {
-    const auto bytes = bytes_of(key);
+    const Wire wire = wire_of(key);
+    std::span<const std::uint8_t> bytes;
+    if constexpr (std::is_same_v<Key, std::string>) {
+      bytes = {reinterpret_cast<const std::uint8_t*>(wire.data()), wire.size()};
+    } else {
+      bytes = {reinterpret_cast<const std::uint8_t*>(&wire), sizeof wire};
+    }
     if (row == nullptr) {
       return static_cast<Status>(sink.row(&sink, name(), bytes.data(), bytes.size(), nullptr, 0));
     }
