@@ -1,9 +1,9 @@
-# C++ from .proto files with protoc-gen-cellmesh. Used by CellmeshPlugin.cmake, and by what is no plugin: clients, tests.
+# Code from .proto files with protoc-gen-cellmesh. Used by CellmeshPlugin.cmake, and by what is no plugin: clients, tests.
 include_guard(GLOBAL)
 
 # cellmesh_generate(<variable>
 #   OUTPUT <dir>            where the files go
-#   RUNTIME lite|full       the protobuf runtime of the classes
+#   RUNTIME lite|full|none  the protobuf runtime of the classes; none: no C++ at all, for a plugin in C
 #   PROTOS <file>...        as they are imported ("client.proto"), or by path
 #   [PROTO_DIRS <dir>...]   roots of imports; first the current source folder, last those of cellmesh and protobuf
 #   [PARAMETERS <word>...]  more parameters of protoc-gen-cellmesh
@@ -20,6 +20,13 @@ function(cellmesh_generate variable)
   list(REMOVE_DUPLICATES roots)
   list(TRANSFORM roots PREPEND --proto_path= OUTPUT_VARIABLE include_flags)
 
+  if(A_RUNTIME STREQUAL "none")
+    set(parameters language=c ${A_PARAMETERS})
+  else()
+    set(parameters runtime=${A_RUNTIME} ${A_PARAMETERS})
+  endif()
+  list(JOIN parameters "," parameters)
+
   set(files)
   set(inputs)
   set(classes)
@@ -29,24 +36,26 @@ function(cellmesh_generate variable)
     string(REGEX REPLACE "\\.proto$" "" base ${name})
     list(APPEND files ${file})
     list(APPEND inputs ${name})
-    list(APPEND classes ${A_OUTPUT}/${base}.pb.cc)
-    list(APPEND all ${A_OUTPUT}/${base}.pb.h ${A_OUTPUT}/${base}.pb.cc ${A_OUTPUT}/${base}.cellmesh.hpp)
+    if(NOT A_RUNTIME STREQUAL "none")
+      list(APPEND classes ${A_OUTPUT}/${base}.pb.cc)
+      list(APPEND all ${A_OUTPUT}/${base}.pb.h ${A_OUTPUT}/${base}.pb.cc ${A_OUTPUT}/${base}.cellmesh.hpp)
+    endif()
   endforeach()
   list(TRANSFORM A_ALSO PREPEND ${A_OUTPUT}/)
   list(APPEND all ${A_ALSO})
   list(JOIN A_PROTOS " " names)
-  list(JOIN A_PARAMETERS "," parameters)
   file(MAKE_DIRECTORY ${A_OUTPUT})
   add_custom_command(
     OUTPUT ${all}
     COMMAND $<TARGET_FILE:protobuf::protoc> --plugin=protoc-gen-cellmesh=$<TARGET_FILE:cellmesh::protoc-gen-cellmesh>
-            --cellmesh_out=runtime=${A_RUNTIME},${parameters}:${A_OUTPUT} ${include_flags} ${inputs}
+            --cellmesh_out=${parameters}:${A_OUTPUT} ${include_flags} ${inputs}
     DEPENDS ${files} ${shipped}/cellmesh/options.proto $<TARGET_FILE:cellmesh::protoc-gen-cellmesh>
     WORKING_DIRECTORY ${A_OUTPUT}  # without .proto files, so that protoc looks for its inputs below the roots
-    COMMENT "Generating C++ from ${names}"
+    COMMENT "Generating code from ${names}"
     VERBATIM)
-  # Generated code keeps to the rules of protobuf's authors, not to those of whoever builds it.
-  set_source_files_properties(${classes} PROPERTIES COMPILE_OPTIONS -w)
+  if(classes)  # generated code keeps to the rules of protobuf's authors, not to those of whoever builds it
+    set_source_files_properties(${classes} PROPERTIES COMPILE_OPTIONS -w)
+  endif()
   set(${variable}_CLASSES ${classes} PARENT_SCOPE)
   set(${variable}_ALL ${all} PARENT_SCOPE)
 endfunction()

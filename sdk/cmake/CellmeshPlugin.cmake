@@ -5,18 +5,23 @@
 #   [PROVIDES <kind>...]    kinds of service that it provides; its name unless said otherwise
 #   [REQUIRES <kind>...]    kinds of service that it talks to
 #   [VERSION <x.y.z>]       that of the project unless said otherwise
+#   [C_ABI]                 it uses the C headers alone, cellmesh/abi/: no C++ classes are generated and nothing of
+#                           protobuf is linked. So it is by itself when all SOURCES are C; a plugin in C++ may say it
 #   [NO_INSTALL])           leave it out of `cmake --install`
 #
 # A library <name>.so that a cellmesh host loads, reloads and really unloads, in CMAKE_LIBRARY_OUTPUT_DIRECTORY or else
 # in plugins/ of the build folder. <name> is an ordinary target: link more to it with target_link_libraries(PRIVATE).
+# What is generated for it is included as "<name>.plugin.hpp", by C_ABI plugins as "<name>.plugin.h": the latter has
+# the ids of messages as CM_MSG_<FULL_NAME> and the numbers of their fields as CM_FIELD_<FULL_NAME>_<FIELD>.
+# With clang and -stdlib=libc++ in CMAKE_CXX_FLAGS, libc++ is linked statically: a shared one would stay in the host.
 include_guard(GLOBAL)
 include(${CMAKE_CURRENT_LIST_DIR}/CellmeshCodegen.cmake)
 
 function(cellmesh_add_plugin name)
-  cmake_parse_arguments(PARSE_ARGV 1 A "NO_INSTALL" "VERSION" "SOURCES;PROTOS;PROTO_DIRS;PROVIDES;REQUIRES")
+  cmake_parse_arguments(PARSE_ARGV 1 A "C_ABI;NO_INSTALL" "VERSION" "SOURCES;PROTOS;PROTO_DIRS;PROVIDES;REQUIRES")
   if(A_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "cellmesh_add_plugin(${name}): unknown argument ${A_UNPARSED_ARGUMENTS}; known are SOURCES, "
-                        "PROTOS, PROTO_DIRS, PROVIDES, REQUIRES, VERSION and NO_INSTALL")
+                        "PROTOS, PROTO_DIRS, PROVIDES, REQUIRES, VERSION, C_ABI and NO_INSTALL")
   endif()
   if(NOT A_SOURCES)
     message(FATAL_ERROR "cellmesh_add_plugin(${name}): name its source files after SOURCES")
@@ -29,6 +34,16 @@ function(cellmesh_add_plugin name)
     set(A_PROVIDES ${name})
   endif()
   _cellmesh_plugin_version(version "${A_VERSION}")
+  set(cxx_sources ${A_SOURCES})
+  list(FILTER cxx_sources EXCLUDE REGEX "\\.[ch]$")
+  if(NOT cxx_sources)
+    set(A_C_ABI ON)
+  endif()
+  get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
+  if(NOT CXX IN_LIST languages AND (cxx_sources OR NOT A_C_ABI))
+    message(FATAL_ERROR "cellmesh_add_plugin(${name}): ${cxx_sources} is not C, and this project is; add CXX to the "
+                        "LANGUAGES of project()")
+  endif()
 
   set(output ${CMAKE_CURRENT_BINARY_DIR}/${name}.gen)
   set(parameters plugin=${name} version=${version})
@@ -38,16 +53,27 @@ function(cellmesh_add_plugin name)
   foreach(kind IN LISTS A_REQUIRES)
     list(APPEND parameters requires=${kind})
   endforeach()
-  cellmesh_generate(generated OUTPUT ${output} RUNTIME lite PROTOS ${A_PROTOS} PROTO_DIRS ${A_PROTO_DIRS}
-    PARAMETERS ${parameters} ALSO ${name}.plugin.hpp ${name}.manifest.c)
+  set(runtime lite)
+  set(header ${name}.plugin.hpp)
+  set(links cellmesh::sdk protobuf::libprotobuf-lite)
+  if(A_C_ABI)
+    set(runtime none)
+    set(header ${name}.plugin.h)
+    set(links cellmesh::abi)
+  endif()
+  cellmesh_generate(generated OUTPUT ${output} RUNTIME ${runtime} PROTOS ${A_PROTOS} PROTO_DIRS ${A_PROTO_DIRS}
+    PARAMETERS ${parameters} ALSO ${header} ${name}.manifest.c)
   # The manifest's section holds its bytes and nothing else, not a sanitizer's padding.
   set_source_files_properties(${output}/${name}.manifest.c PROPERTIES COMPILE_OPTIONS "-w;-fno-sanitize=all")
 
   set(runtime ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin)
   add_library(${name} MODULE ${A_SOURCES} ${generated_ALL} ${runtime}/unload.c)
+  if(cxx_sources)
+    target_sources(${name} PRIVATE ${runtime}/libcxx.cpp)
+  endif()
   target_include_directories(${name} SYSTEM PRIVATE ${output})
-  target_compile_definitions(${name} PRIVATE "CELLMESH_PLUGIN_MESSAGES=\"${name}.plugin.hpp\"")
-  target_link_libraries(${name} PRIVATE cellmesh::sdk protobuf::libprotobuf-lite Threads::Threads)
+  target_compile_definitions(${name} PRIVATE "CELLMESH_PLUGIN_MESSAGES=\"${header}\"")
+  target_link_libraries(${name} PRIVATE ${links} Threads::Threads)
   _cellmesh_unloadable(${name} ${runtime}/exports.map)
 
   set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX .so C_STANDARD 11 DEFINE_SYMBOL "")
@@ -68,10 +94,14 @@ function(_cellmesh_unloadable name exports)
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
   target_link_options(${name} PRIVATE -Wl,--version-script=${exports} -Wl,-z,now -Wl,--build-id -Wl,--exclude-libs,ALL)
   set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${exports})
-  # A sanitizer of clang's has its runtime in the program only: its symbols are undefined in a library.
   get_directory_property(options COMPILE_OPTIONS)
-  if(NOT (CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND "${CMAKE_CXX_FLAGS} ${options}" MATCHES "-fsanitize="))
+  set(flags "${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS} ${options}")
+  # A sanitizer of clang's has its runtime in the program only: its symbols are undefined in a library.
+  if(NOT ("${CMAKE_C_COMPILER_ID} ${CMAKE_CXX_COMPILER_ID}" MATCHES "Clang" AND flags MATCHES "-fsanitize="))
     target_link_options(${name} PRIVATE -Wl,-z,defs)
+  endif()
+  if(flags MATCHES "-stdlib=libc[+][+]")
+    target_link_options(${name} PRIVATE $<$<LINK_LANGUAGE:CXX>:-static-libstdc++>)
   endif()
 endfunction()
 

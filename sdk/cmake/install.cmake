@@ -16,10 +16,11 @@ install(FILES
   ${CMAKE_CURRENT_BINARY_DIR}/cellmeshConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/cellmeshConfigVersion.cmake
   ${CMAKE_CURRENT_LIST_DIR}/CellmeshCodegen.cmake ${CMAKE_CURRENT_LIST_DIR}/CellmeshPlugin.cmake
   DESTINATION ${package})
-install(FILES ${CMAKE_CURRENT_LIST_DIR}/plugin/exports.map ${CMAKE_CURRENT_LIST_DIR}/plugin/unload.c
+set(runtime ${CMAKE_CURRENT_LIST_DIR}/plugin)
+install(FILES ${runtime}/exports.map ${runtime}/libcxx.cpp ${runtime}/unload.c
   DESTINATION ${package}/plugin)
 
-foreach(file agent client echo game hub login cellmesh/options cellmesh/manifest)
+foreach(file agent client echo echo_c game hub login cellmesh/options cellmesh/manifest)
   get_filename_component(folder ${file} DIRECTORY)
   install(FILES ${PROJECT_SOURCE_DIR}/proto/${file}.proto DESTINATION ${CELLMESH_INSTALL_PROTO_DIR}/${folder})
 endforeach()

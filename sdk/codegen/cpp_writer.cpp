@@ -51,15 +51,20 @@ std::string traits_header(const pb::FileDescriptor& file, const Model& model) {
   return out.str();
 }
 
+std::string plugin_macros(const PluginInfo& plugin) {
+  return "#define CELLMESH_PLUGIN_NAME \"" + plugin.name + "\"\n#define CELLMESH_PLUGIN_VERSION \"" + plugin.version +
+         "\"\n/* The kinds of service that it provides, as a list of string literals. */\n" +
+         "#define CELLMESH_PLUGIN_PROVIDES " + joined(plugin.provides) + "\n";
+}
+
 std::string plugin_header(const std::vector<const pb::FileDescriptor*>& files, const Model& model,
                           const PluginInfo& plugin) {
   std::ostringstream out;
   write_head(out, "the .proto files of the plugin " + plugin.name);
   out << "#include <cellmesh/message.hpp>\n\n";
   for (const auto* file : files) out << "#include \"" << base_name(*file) << ".cellmesh.hpp\"\n";
-  out << "\n#define CELLMESH_PLUGIN_NAME \"" << plugin.name << "\"\n#define CELLMESH_PLUGIN_VERSION \""
-      << plugin.version << "\"\n// The kinds of service that it provides, as a list of string literals.\n"
-      << "#define CELLMESH_PLUGIN_PROVIDES " << joined(plugin.provides) << "\n\nnamespace cellmesh::gen {\n\n"
+  out << '\n'
+      << plugin_macros(plugin) << "\nnamespace cellmesh::gen {\n\n"
       << "using Messages = ::cellmesh::MessageList<";
   const char* separator = "";
   for (const auto& m : model.messages) {

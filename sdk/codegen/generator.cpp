@@ -20,6 +20,7 @@ namespace {
 
 struct Parameters {
   std::optional<Runtime> runtime;
+  bool c_only = false;
   PluginInfo plugin;
 };
 
@@ -45,6 +46,8 @@ void set(Parameters& p, const std::string& key, const std::string& value, Proble
     problems.general(key + "=" + value + ": " + kNameRule);
   } else if (key == "runtime" && (value == "lite" || value == "full")) {
     p.runtime = value == "lite" ? Runtime::lite : Runtime::full;
+  } else if (key == "language" && (value == "c" || value == "cpp")) {
+    p.c_only = value == "c";
   } else if (key == "plugin") {
     p.plugin.name = value;
   } else if (key == "version" && is_version(value)) {
@@ -57,7 +60,7 @@ void set(Parameters& p, const std::string& key, const std::string& value, Proble
     problems.general("version=" + value + ": a version is MAJOR.MINOR.PATCH, as 1.4.0");
   } else {
     problems.general("unknown parameter " + key + "=" + value +
-                     "; known are runtime=lite|full, plugin, version, provides and requires");
+                     "; known are language=c|cpp, runtime=lite|full, plugin, version, provides and requires");
   }
 }
 
@@ -69,6 +72,9 @@ Parameters parse(const std::string& text, Problems& problems) {
   if (!p.plugin.name.empty()) {
     if (p.plugin.version.empty()) p.plugin.version = "0.0.0";
     if (p.plugin.provides.empty()) p.plugin.provides.push_back(p.plugin.name);
+  }
+  if (p.c_only && (p.runtime || p.plugin.name.empty())) {
+    problems.general("language=c is for a plugin and without classes; name it with plugin=, and leave out runtime=");
   }
   return p;
 }
@@ -97,6 +103,7 @@ bool Generator::GenerateAll(const Files& files, const std::string& parameter, pb
   Problems problems;
   const auto parameters = parse(parameter, problems);
   const auto model = read_model(files, problems);
+  const auto constants = parameters.c_only ? c_constants(model, problems) : std::vector<CConstant>();
   std::optional<StrippedFiles> stripped;
   if (parameters.runtime) stripped.emplace(files, *parameters.runtime, problems);
   if (!problems.none()) {
@@ -104,10 +111,15 @@ bool Generator::GenerateAll(const Files& files, const std::string& parameter, pb
     return false;
   }
   if (stripped && !write_classes(*stripped, context, error)) return false;
-  for (const auto* file : files) write(*context, base_name(*file) + ".cellmesh.hpp", traits_header(*file, model));
-  if (!parameters.plugin.name.empty()) {
-    write(*context, parameters.plugin.name + ".plugin.hpp", plugin_header(files, model, parameters.plugin));
-    write(*context, parameters.plugin.name + ".manifest.c", manifest_source(manifest(files, model, parameters.plugin)));
+  const auto& plugin = parameters.plugin;
+  if (parameters.c_only) {
+    write(*context, plugin.name + ".plugin.h", c_header(constants, plugin));
+  } else {
+    for (const auto* file : files) write(*context, base_name(*file) + ".cellmesh.hpp", traits_header(*file, model));
+    if (!plugin.name.empty()) write(*context, plugin.name + ".plugin.hpp", plugin_header(files, model, plugin));
+  }
+  if (!plugin.name.empty()) {
+    write(*context, plugin.name + ".manifest.c", manifest_source(manifest(files, model, plugin)));
   }
   return true;
 }

@@ -10,6 +10,7 @@ namespace cm::codegen {
 // What protoc runs for each .proto: writes `<base>.cellmesh.hpp` (ids, routes and settings for the C++ face).
 // Parameters, `key=value` joined by commas:
 //   runtime=lite|full   also `<base>.pb.h` and `<base>.pb.cc`, free of custom options, for that protobuf runtime
+//   language=c          only `NAME.plugin.h` and `NAME.manifest.c`, for a plugin without the C++ face
 //   plugin=NAME         also `NAME.plugin.hpp` and `NAME.manifest.c`, for all files of this run together
 //   version=X.Y.Z       the plugin's version
 //   provides=KIND       a kind of service that it provides; may be repeated

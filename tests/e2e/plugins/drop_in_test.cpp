@@ -1,9 +1,12 @@
 // Somebody else's plugin, built outside this tree against what is installed, joins a running mesh.
 #include <gtest/gtest.h>
 
+#include <cellmesh/abi/types.h>
+
 #include <boost/json.hpp>
 #include <filesystem>
 
+#include "echo_c.pb.h"
 #include "support/deployment.hpp"
 
 namespace cm::test {
@@ -75,6 +78,27 @@ TEST(DropIn, PluginCopiedIntoTheFolderOfADevHostServesAtOnce) {
   copy_plugins(folder.path(), {"echo"});
   mesh.await_serving();  // echo among it
   chat(player, "who was there stays");
+}
+
+TEST(DropIn, PluginInCAnswersAClient) {
+  Deployment mesh(Shape::embedded);
+  Client player = mesh.player();
+  proto::EchoCREQ req;
+  req.set_content("in C");
+  proto::EchoCACK ack;
+  ASSERT_TRUE(wait_until([&] {
+    player.send(req);
+    const auto frame = player.read();
+    return frame && frame->is<proto::EchoCACK>() && (ack = frame->as<proto::EchoCACK>()).content() == "in C";
+  })) << tail(mesh.host("echo_c").log());
+  const auto before = ack.answered();
+  req.set_content(std::string(CM_MAX_CLIENT_BODY - 20, 'x'));
+  player.send(req);
+  ack = player.expect<proto::EchoCACK>();
+  EXPECT_EQ(ack.content(), req.content());
+  EXPECT_EQ(ack.answered(), before + 1);
+  player.send(message_id("protoEchoCREQ"), "\x0a\x7f");
+  EXPECT_EQ(player.expect_notice(proto::NoticeACK::MessageMalformed).msg_id(), message_id("protoEchoCREQ"));
 }
 
 }  // namespace

@@ -108,6 +108,39 @@ TEST(PluginHeader, IsWrittenForPluginsOnly) {
   EXPECT_EQ(protoc.output(".plugin.hpp"), "");
 }
 
+TEST(HeaderInC, NamesIdsAndFieldsAndNothingElseIsMade) {
+  Protoc protoc;
+  protoc.add("a.proto",
+             "message EchoREQ { string content = 1; map<string, int32> m = 7; message Part { bool ok = 3; } }\n"
+             "message S { option (cellmesh.settings) = \"b\"; int32 level = 2; }\n"
+             "message T { option (cellmesh.state) = \"b\"; int32 age = 9; }");
+  ASSERT_TRUE(protoc.run("language=c,plugin=in_c,version=1.2.3,provides=a,provides=b", {"a.proto"})) << protoc.errors();
+  EXPECT_THAT(
+      protoc.output("in_c.plugin.h"),
+      AllOf(HasSubstr("\n#define CM_MSG_PROTO_ECHOREQ 3323u /* proto.EchoREQ */\n"),
+            HasSubstr("\n#define CM_FIELD_PROTO_ECHOREQ_CONTENT 1u"),
+            HasSubstr("\n#define CM_FIELD_PROTO_ECHOREQ_M 7u"), HasSubstr("\n#define CM_MSG_PROTO_ECHOREQ_PART "),
+            HasSubstr("\n#define CM_FIELD_PROTO_ECHOREQ_PART_OK 3u"), HasSubstr("\n#define CM_FIELD_PROTO_S_LEVEL 2u"),
+            Not(HasSubstr("CM_MSG_PROTO_S ")), Not(HasSubstr("ENTRY")), HasSubstr("CELLMESH_PLUGIN_NAME \"in_c\""),
+            HasSubstr("CELLMESH_PLUGIN_VERSION \"1.2.3\""), HasSubstr("CELLMESH_PLUGIN_PROVIDES \"a\", \"b\""),
+            Not(HasSubstr("//"))));
+  EXPECT_NE(protoc.output("in_c.manifest.c"), "");
+  for (const char* cpp : {"a.cellmesh.hpp", "a.pb.h", "a.pb.cc", "in_c.plugin.hpp"}) EXPECT_EQ(protoc.output(cpp), "");
+}
+
+TEST_F(Refusal, NamesThatAreOneInCAreNamed) {
+  EXPECT_THAT(
+      complaint("message Echo { int32 a_b = 1; }\nmessage ECHO { message A { int32 b = 2; } }", "language=c,plugin=x"),
+      AllOf(HasSubstr("a.proto:3: message proto.ECHO: in C it is CM_MSG_PROTO_ECHO, as proto.Echo is"),
+            HasSubstr("message proto.ECHO.A, field b: in C it is CM_FIELD_PROTO_ECHO_A_B, as proto.Echo.a_b")));
+}
+
+TEST_F(Refusal, AHeaderInCIsAPluginsAndWithoutClasses) {
+  EXPECT_THAT(complaint("message A {}", "language=c"), HasSubstr("language=c is for a plugin"));
+  EXPECT_THAT(complaint("message A {}", "language=c,plugin=x,runtime=lite"), HasSubstr("leave out runtime="));
+  EXPECT_THAT(complaint("message A {}", "language=rust"), HasSubstr("unknown parameter language=rust"));
+}
+
 TEST(MessageName, OfAKeywordIsThatOfProtobuf) {
   Protoc protoc;
   protoc.add("a.proto", "message class {}");
