@@ -1,38 +1,56 @@
-# Builds rps/ outside the tree against the installed SDK, as another team would:
-#   cmake -D BUILD=<build folder> -D WORK=<scratch folder> -D C=<compiler> -D CXX=<compiler> -D GENERATOR=... -D NM=... -P
+# Builds a plugin outside the tree against the installed SDK, as another team would, and reloads it:
+#   cmake -D BUILD=<build folder> -D WORK=<scratch folder> -D SOURCE=<folder> [-D ALSO=<more sources>] -D NAME=<plugin>
+#         -D FLAGS=<of CMake, for its compilers> -D GENERATOR=... -D NM=... -D READELF=...
+#         -D RELOAD=<sdk_reload> -D TIMES=<loads> -D FAULTS=<expected> -D KEEP=<what becomes of the library> -P
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(result)
     list(JOIN ARGV " " command)
-    message(FATAL_ERROR "${command}\n${output}")
+    message(FATAL_ERROR "${command}\n${output}\n(${result})")
   endif()
   set(output "${output}" PARENT_SCOPE)
 endfunction()
 
 file(REMOVE_RECURSE ${WORK})
 run(${CMAKE_COMMAND} --install ${BUILD}/sdk --prefix ${WORK}/prefix)
-file(COPY ${CMAKE_CURRENT_LIST_DIR}/rps DESTINATION ${WORK})
+file(COPY ${SOURCE}/ ${ALSO} DESTINATION ${WORK}/source)
 # The package is found again where it was moved to.
 file(RENAME ${WORK}/prefix ${WORK}/moved)
-run(${CMAKE_COMMAND} -S ${WORK}/rps -B ${WORK}/build -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${WORK}/moved
-    -DCMAKE_C_COMPILER=${C} -DCMAKE_CXX_COMPILER=${CXX} "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror"
-    -DCMAKE_INSTALL_PREFIX=${WORK}/installed)
+run(${CMAKE_COMMAND} -S ${WORK}/source -B ${WORK}/build -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${WORK}/moved
+    -DCMAKE_INSTALL_PREFIX=${WORK}/installed ${FLAGS})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
+set(library ${WORK}/build/plugins/${NAME}.so)
 
-run(${NM} -D --defined-only ${WORK}/build/plugins/rps.so)
+run(${NM} -D --defined-only ${library})
 if(NOT output MATCHES "^[0-9a-f]+ [A-Z] cellmesh_plugin\n$")
-  message(FATAL_ERROR "rps.so exports more, or less, than cellmesh_plugin:\n${output}")
+  message(FATAL_ERROR "${NAME}.so exports more, or less, than cellmesh_plugin:\n${output}")
+endif()
+run(${READELF} -d ${library})
+if(EXISTS ${WORK}/build/${NAME}.gen/${NAME}.plugin.h AND output MATCHES "lib(protobuf|stdc[+][+]|c[+][+])[^]]*")
+  message(FATAL_ERROR "${NAME}.so uses the C headers alone, but needs ${CMAKE_MATCH_0}")
 endif()
 
-file(APPEND ${WORK}/rps/rps.proto "message AddedLaterACK {}\n")
+run(${RELOAD} ${TIMES} ${library})
+if(NOT output MATCHES "${NAME}.so: ${TIMES} loads, [1-9][0-9]* answers, ${FAULTS} faults")
+  message(FATAL_ERROR "not ${TIMES} loads and ${FAULTS} faults: ${output}")
+endif()
+file(MAKE_DIRECTORY ${KEEP})
+file(COPY ${library} DESTINATION ${KEEP})
+
+foreach(proto ${WORK}/source/${NAME}.proto ${WORK}/moved/share/cellmesh/proto/${NAME}.proto)
+  if(EXISTS ${proto})
+    file(APPEND ${proto} "message AddedLaterACK {}\n")
+  endif()
+endforeach()
 run(${CMAKE_COMMAND} --build ${WORK}/build)
-file(READ ${WORK}/build/rps.gen/rps.plugin.hpp generated)
+file(GLOB header ${WORK}/build/${NAME}.gen/${NAME}.plugin.h*)
+file(READ ${header} generated)
 if(NOT generated MATCHES "AddedLaterACK")
-  message(FATAL_ERROR "a change of rps.proto was not built")
+  message(FATAL_ERROR "a change of ${NAME}.proto was not built")
 endif()
 run(${CMAKE_COMMAND} --install ${WORK}/build)
 file(GLOB_RECURSE installed RELATIVE ${WORK}/installed ${WORK}/installed/*)
-if(NOT installed MATCHES "^lib[^;]*/cellmesh/plugins/rps.so$")
+if(NOT installed MATCHES "^lib[^;]*/cellmesh/plugins/${NAME}.so$")
   message(FATAL_ERROR "installed: ${installed}")
 endif()
 file(REMOVE_RECURSE ${WORK})
