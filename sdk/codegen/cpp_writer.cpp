@@ -1,4 +1,5 @@
 #include <google/protobuf/compiler/cpp/names.h>
+#include <google/protobuf/stubs/strutil.h>
 
 #include <sstream>
 
@@ -21,6 +22,22 @@ std::string joined(const std::vector<std::string>& words) {
   return all;
 }
 
+// Bytes as a literal and its size, `"\010\007", 2`.
+std::string literal(const std::string& bytes) {
+  return "\"" + pb::CEscape(bytes) + "\", " + std::to_string(bytes.size());
+}
+
+template <typename Described>
+void write_list(std::ostringstream& out, const char* name, const char* list, const std::vector<Described>& all) {
+  out << "using " << name << " = ::cellmesh::" << list << "<";
+  const char* separator = "";
+  for (const auto& one : all) {
+    out << separator << "\n    " << cpp::QualifiedClassName(one.descriptor);
+    separator = ",";
+  }
+  out << ">;\n";
+}
+
 }  // namespace
 
 std::string base_name(const pb::FileDescriptor& file) { return cpp::StripProto(file.name()); }
@@ -41,7 +58,8 @@ std::string traits_header(const pb::FileDescriptor& file, const Model& model) {
   for (const auto& s : model.settings) {
     if (s.descriptor->file() != &file) continue;
     out << "\ntemplate <>\nstruct cellmesh::SettingsTraits<" << cpp::QualifiedClassName(s.descriptor) << "> {\n"
-        << "  static constexpr std::string_view kind = \"" << s.manifest.kind() << "\";\n};\n";
+        << "  static constexpr std::string_view kind = \"" << s.manifest.kind() << "\";\n"
+        << "  static constexpr std::string_view defaults{" << literal(default_bytes(s)) << "};\n};\n";
   }
   for (const auto& s : model.states) {
     if (s.descriptor->file() != &file) continue;
@@ -63,15 +81,16 @@ std::string plugin_header(const std::vector<const pb::FileDescriptor*>& files, c
   write_head(out, "the .proto files of the plugin " + plugin.name);
   out << "#include <cellmesh/message.hpp>\n\n";
   for (const auto* file : files) out << "#include \"" << base_name(*file) << ".cellmesh.hpp\"\n";
-  out << '\n'
-      << plugin_macros(plugin) << "\nnamespace cellmesh::gen {\n\n"
-      << "using Messages = ::cellmesh::MessageList<";
-  const char* separator = "";
-  for (const auto& m : model.messages) {
-    out << separator << "\n    " << cpp::QualifiedClassName(m.descriptor);
-    separator = ",";
-  }
-  out << ">;\n\n}  // namespace cellmesh::gen\n";
+  out << '
+' << plugin_macros(plugin) << "
+namespace cellmesh::gen {
+
+";
+  write_list(out, "Messages", "MessageList", model.messages);
+  write_list(out, "Settings", "SettingsList", model.settings);
+  out << "
+}  // namespace cellmesh::gen
+";
   return out.str();
 }
 

@@ -27,6 +27,9 @@ std::string traits_header(const google::protobuf::FileDescriptor& file, const Mo
 // CELLMESH_PLUGIN_NAME, _VERSION and _PROVIDES, which both headers define.
 std::string plugin_macros(const PluginInfo& plugin);
 
+// A settings message with its defaults, serialized.
+std::string default_bytes(const Settings& settings);
+
 // `<plugin>.plugin.hpp`: what the C++ face knows of the plugin.
 std::string plugin_header(const std::vector<const google::protobuf::FileDescriptor*>& files, const Model& model,
                           const PluginInfo& plugin);

@@ -25,7 +25,7 @@ template <typename M>
 struct MessageTraits;
 
 // What is known of a settings message: `static constexpr std::string_view kind`, the kind of service whose settings it
-// holds. Specialised by generated code. Since 1.0.
+// holds, and `defaults`, the message with its defaults, serialized. Specialised by generated code. Since 1.0.
 template <typename S>
 struct SettingsTraits;
 
@@ -59,6 +59,11 @@ template <typename... Ms>
 struct MessageList {
   static constexpr std::size_t size = sizeof...(Ms);
 };
+
+// The same of settings messages, `cellmesh::gen::Settings`: also those of other kinds, where a plugin is built with
+// their .proto files. Since 1.0.
+template <typename... Ss>
+struct SettingsList {};
 
 }  // namespace cellmesh
 
