@@ -16,6 +16,7 @@
 # With clang and -stdlib=libc++ in CMAKE_CXX_FLAGS, libc++ is linked statically: a shared one would stay in the host.
 include_guard(GLOBAL)
 include(${CMAKE_CURRENT_LIST_DIR}/CellmeshCodegen.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/CellmeshPluginTest.cmake)
 
 function(cellmesh_add_plugin name)
   cmake_parse_arguments(PARSE_ARGV 1 A "C_ABI;NO_INSTALL" "VERSION" "SOURCES;PROTOS;PROTO_DIRS;PROVIDES;REQUIRES")
@@ -76,7 +77,8 @@ function(cellmesh_add_plugin name)
   target_link_libraries(${name} PRIVATE ${links} Threads::Threads)
   _cellmesh_unloadable(${name} ${runtime}/exports.map)
 
-  set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX .so C_STANDARD 11 DEFINE_SYMBOL "")
+  set_target_properties(${name} PROPERTIES
+    PREFIX "" SUFFIX .so C_STANDARD 11 DEFINE_SYMBOL "" CELLMESH_GENERATED ${output})
   if(NOT CMAKE_LIBRARY_OUTPUT_DIRECTORY)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
   endif()

@@ -21,6 +21,9 @@ run(${CMAKE_COMMAND} -S ${WORK}/source -B ${WORK}/build -G ${GENERATOR} -DCMAKE_
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 set(library ${WORK}/build/plugins/${NAME}.so)
 
+if(EXISTS ${WORK}/build/CTestTestfile.cmake)
+  run(${CMAKE_CTEST_COMMAND} --test-dir ${WORK}/build --output-on-failure --no-tests=error)
+endif()
 run(${NM} -D --defined-only ${library})
 if(NOT output MATCHES "^[0-9a-f]+ [A-Z] cellmesh_plugin\n$")
   message(FATAL_ERROR "${NAME}.so exports more, or less, than cellmesh_plugin:\n${output}")
