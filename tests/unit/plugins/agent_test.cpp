@@ -1,111 +1,114 @@
-#include "unit/plugins/loaded.hpp"
+#include <cellmesh/testkit.hpp>
 
-namespace cm::test {
+#include <gmock/gmock.h>
+
 namespace {
 
+using cellmesh::Client;
+using cellmesh::CloseReason;
+using cellmesh::ServiceId;
+using cellmesh::Status;
+using cellmesh::test::Did;
+using cellmesh::test::Host;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::ThrowsMessage;
+using namespace std::chrono_literals;
+
+proto::AgentSettings settings() {
+  auto settings = cellmesh::test::defaults<proto::AgentSettings>();
+  settings.set_listen_address("127.0.0.1");
+  settings.set_port(4000);
+  settings.set_max_clients(500);
+  settings.set_outbox_limit(70000);
+  settings.set_heartbeat_sec(0);
+  settings.set_verify_timeout_sec(60);
+  return settings;
+}
 
 class AgentPlugin : public testing::Test {
  protected:
-  static std::string default_settings() {
-    proto::AgentSettings settings;
-    settings.set_listen_address("127.0.0.1");
-    settings.set_public_host("play.example.org");
-    settings.set_port(4000);
-    settings.set_max_clients(500);
-    settings.set_max_body(65533);
-    settings.set_outbox_limit(70000);
-    settings.set_verify_timeout_sec(60);
-    settings.set_max_refused(8);
-    return settings.SerializeAsString();
-  }
-  void SetUp() override {
-    ASSERT_TRUE(agent.created());
-    ASSERT_EQ(agent.start(), CM_OK);
-    host.take();
-  }
+  void SetUp() override { host.clear(); }
 
-  cm_status verify(const cm_client& client, const std::string& game_id = "game#0@test") {
+  Status verify(Client client, const std::string& game_id = "game#0@test") {
     proto::VerifyREQ req;
     req.set_game_token("t");
     req.set_game_svc_id(game_id);
-    return agent.from_client(client, id_of<proto::VerifyREQ>, req);
+    return host.deliver(req, client);
   }
-  void answer(const Asked& call, proto::ResultCode result = proto::NoError) {
+  void answer(proto::ResultCode result = proto::NoError) {
     proto::VerifyACK ack;
     ack.set_result(result);
-    EXPECT_EQ(agent.answer(call, id_of<proto::VerifyACK>, ack.SerializeAsString()), CM_OK);
+    EXPECT_EQ(host.answer(host.call<proto::VerifyREQ>(), ack), Status::ok);
   }
-  void enter(const cm_client& client) {
-    ASSERT_EQ(verify(client), CM_OK);
-    const auto calls = host.take("call");
-    ASSERT_EQ(calls.size(), 1U);
-    answer(calls[0]);
-    host.take();
+  void enter(Client client) {
+    ASSERT_EQ(verify(client), Status::ok);
+    answer();
+    host.clear();
   }
-  static proto::ResultCode result(const Asked& asked) { return parsed<proto::VerifyACK>(asked).result(); }
+  // The client is told so, and what it sent meanwhile goes on.
+  void expect_turned_away(Client client, proto::ResultCode why) {
+    EXPECT_EQ(host.one<proto::VerifyACK>(client).result(), why);
+    EXPECT_THAT(host.memory().take(Did::gateway_release), testing::SizeIs(1));
+    EXPECT_THAT(host.memory().take(Did::gateway_admit), IsEmpty());
+    host.clear();
+  }
+  const cm_frontend_options& frontend() { return host.memory().frontend()->options; }
 
-  FakeHost host{"agent#0@test", default_settings()};
-  cm_service game = host.up("game#0@test", "", 5);
-  Running agent{kind_of("agent"), host};
-  cm_client alice{host.self(), 0, 41};
-  cm_client bob{host.self(), 0, 42};
+  Host host{"agent#0@test", settings()};
+  ServiceId game = host.up("game#0@test", {.load = 5});
+  Client alice = host.client();
+  Client bob = host.client();
 };
 
 TEST_F(AgentPlugin, OpensARoutingFrontendWithItsSettings) {
-  Running again(kind_of("agent"), host);
-  EXPECT_EQ(again.start(), CM_OK);
-  EXPECT_THAT(words(host.take()), ElementsAre("gateway.open", "gateway.intercept", "load"));
-  EXPECT_EQ(host.frontend.routes, 1U);
-  EXPECT_EQ(host.frontend.port, 4000U);
-  EXPECT_EQ(host.frontend.max_clients, 500U);
-  EXPECT_EQ(host.frontend.outbox_limit, 70000U);
-  EXPECT_EQ(host.frontend.idle_timeout_ms, 0U);
-  EXPECT_EQ(host.frontend.admit_timeout_ms, 60'000U);
+  const Host another("agent#1@test", settings());
+  EXPECT_THAT(another.did(), ElementsAre("gateway.open", "gateway.intercept proto.VerifyREQ", "directory.set_load 0"));
+  EXPECT_EQ(frontend().routes, 1U);
+  EXPECT_EQ(frontend().port, 4000U);
+  EXPECT_EQ(frontend().max_clients, 500U);
+  EXPECT_EQ(frontend().outbox_limit, 70000U);
+  EXPECT_EQ(frontend().idle_timeout_ms, 0U);
+  EXPECT_EQ(frontend().admit_timeout_ms, 60'000U);
 }
 
 TEST_F(AgentPlugin, FrontendThatCannotOpenRefusesTheService) {
-  host.answer = [](const Asked& a) { return a.what == "gateway.open" ? CM_UNAVAILABLE : CM_OK; };
-  EXPECT_EQ(Running(kind_of("agent"), host).start(), CM_FAULT);
-  EXPECT_THAT(host.faults, ElementsAre(HasSubstr("127.0.0.1 port 4000")));
+  Host another("agent#1@test", settings(), cellmesh::test::not_started);
+  another.refuse(Did::gateway_open, Status::unavailable);
+  EXPECT_THAT([&] { another.start(); }, ThrowsMessage<cellmesh::test::Faulted>(HasSubstr("127.0.0.1 port 4000")));
 }
 
 TEST_F(AgentPlugin, HeartbeatSettingIsLive) {
-  proto::AgentSettings settings;
-  settings.ParseFromString(host.settings);
-  settings.set_heartbeat_sec(10);
-  EXPECT_EQ(agent.change_settings(settings.SerializeAsString()), CM_OK);
-  EXPECT_THAT(words(host.take()), ElementsAre("gateway.update"));
-  EXPECT_EQ(host.frontend.idle_timeout_ms, 30'000U);
+  auto now = settings();
+  now.set_heartbeat_sec(10);
+  EXPECT_EQ(host.change_settings(now), Status::ok);
+  EXPECT_EQ(frontend().idle_timeout_ms, 30'000U);
 }
 
 TEST_F(AgentPlugin, PingIsAnsweredByPing) {
-  EXPECT_EQ(agent.from_client(alice, id_of<proto::PingACK>, proto::PingACK()), CM_OK);
-  const auto replies = host.take("reply");
-  ASSERT_EQ(replies.size(), 1U);
-  EXPECT_EQ(replies[0].id, id_of<proto::PingACK>);
-  EXPECT_EQ(replies[0].request.client.session, 41U);
+  EXPECT_EQ(host.deliver(proto::PingACK(), alice), Status::ok);
+  host.one<proto::PingACK>(alice);
 }
 
 TEST_F(AgentPlugin, VerifiedClientIsBoundToldAdmittedAndReleased) {
-  EXPECT_EQ(verify(alice), CM_OK);
-  const auto calls = host.take();
-  ASSERT_THAT(words(calls, game), ElementsAre("call 41 @game"));
-  EXPECT_EQ(calls[0].number, 5000);
-  EXPECT_EQ(parsed<proto::VerifyREQ>(calls[0]).game_token(), "t");
-  answer(calls[0]);
-  const auto asked = host.take();
-  EXPECT_THAT(words(asked, game),
-              ElementsAre("gateway.bind 41 @game", "clients.send 41", "gateway.admit 41", "gateway.release 41"));
-  EXPECT_EQ(result(asked[1]), proto::NoError);
+  EXPECT_EQ(verify(alice), Status::ok);
+  const auto call = host.call<proto::VerifyREQ>();
+  EXPECT_EQ(call.to, game);
+  EXPECT_EQ(call.client, alice);
+  EXPECT_EQ(call.request.game_token(), "t");
+  host.clear();
+  answer();
+  EXPECT_THAT(host.did(), ElementsAre("gateway.bind 1 @game#0@test", "clients.send proto.VerifyACK 1",
+                                      "gateway.admit 1", "gateway.release 1"));
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::NoError);
+  EXPECT_EQ(host.metric("verified"), 1);
 }
 
 TEST_F(AgentPlugin, WithoutAGameIdTheLeastLoadedIsTaken) {
-  const cm_service light = host.up("game#1@test", "", 1);
-  EXPECT_EQ(verify(alice, ""), CM_OK);
-  EXPECT_THAT(words(host.take(), light), ElementsAre("call 41 @game"));
+  const ServiceId light = host.up("game#1@test", {.load = 1});
+  EXPECT_EQ(verify(alice, ""), Status::ok);
+  EXPECT_EQ(host.call<proto::VerifyREQ>().to, light);
 }
 
 TEST_F(AgentPlugin, GameThatIsNoneOrDownIsNotFound) {
@@ -113,133 +116,122 @@ TEST_F(AgentPlugin, GameThatIsNoneOrDownIsNotFound) {
   host.up("game#7@test");
   host.down("game#7@test");
   for (const char* id : {"hub#0@test", "game#7@test", "game#8@test", "nonsense", "agent#0@test"}) {
-    EXPECT_EQ(verify(alice, id), CM_OK);
-    const auto asked = host.take();
-    ASSERT_THAT(words(asked), ElementsAre("clients.send 41", "gateway.release 41")) << id;
-    EXPECT_EQ(result(asked[0]), proto::GameNotFound);
+    EXPECT_EQ(verify(alice, id), Status::ok);
+    SCOPED_TRACE(id);
+    expect_turned_away(alice, proto::GameNotFound);
   }
   enter(alice);  // it may try again
 }
 
 TEST_F(AgentPlugin, NoGameAtAllIsNotFound) {
   host.down("game#0@test");
-  EXPECT_EQ(verify(alice, ""), CM_OK);
-  EXPECT_THAT(words(host.take()), ElementsAre("clients.send 41", "gateway.release 41"));
+  EXPECT_EQ(verify(alice, ""), Status::ok);
+  expect_turned_away(alice, proto::GameNotFound);
 }
 
 TEST_F(AgentPlugin, GameThatDoesNotAnswerIsNotFound) {
-  EXPECT_EQ(verify(alice), CM_OK);
-  const auto calls = host.take("call");
-  EXPECT_EQ(agent.answer(calls.at(0), 0, "", CM_TIMEOUT), CM_OK);
-  const auto asked = host.take();
-  ASSERT_THAT(words(asked), ElementsAre("clients.send 41", "gateway.release 41"));
-  EXPECT_EQ(result(asked[0]), proto::GameNotFound);
+  EXPECT_EQ(verify(alice), Status::ok);
+  host.advance(5s - 1ms);
+  EXPECT_THAT(host.sent<proto::VerifyACK>(), IsEmpty());
+  host.advance(1ms);
+  expect_turned_away(alice, proto::GameNotFound);
   enter(alice);
 }
 
+TEST_F(AgentPlugin, GameThatDiesBeforeItsAnswerIsNotFound) {
+  EXPECT_EQ(verify(alice), Status::ok);
+  host.down("game#0@test");
+  expect_turned_away(alice, proto::GameNotFound);
+}
+
 TEST_F(AgentPlugin, CallThatCannotBeMadeIsNotFound) {
-  host.answer = [](const Asked& a) { return a.what == "call" ? CM_BACKPRESSURE : CM_OK; };
-  EXPECT_EQ(verify(alice), CM_OK);
-  EXPECT_THAT(words(host.take()), ElementsAre("call 41", "clients.send 41", "gateway.release 41"));
+  host.refuse(Did::call, Status::backpressure);
+  EXPECT_EQ(verify(alice), Status::ok);
+  expect_turned_away(alice, proto::GameNotFound);
 }
 
 TEST_F(AgentPlugin, GameThatRefusesKeepsTheClientOut) {
-  EXPECT_EQ(verify(alice), CM_OK);
-  const auto calls = host.take("call");
-  answer(calls.at(0), proto::AgentNotFound);
-  const auto asked = host.take();
-  ASSERT_THAT(words(asked), ElementsAre("clients.send 41", "gateway.release 41"));
-  EXPECT_EQ(result(asked[0]), proto::AgentNotFound);
+  EXPECT_EQ(verify(alice), Status::ok);
+  answer(proto::AgentNotFound);
+  expect_turned_away(alice, proto::AgentNotFound);
 }
 
 TEST_F(AgentPlugin, GameThatWentDownAfterItsAnswerIsNotFound) {
-  EXPECT_EQ(verify(alice), CM_OK);
-  const auto calls = host.take("call");
-  host.answer = [](const Asked& a) { return a.what == "gateway.bind" ? CM_UNAVAILABLE : CM_OK; };
-  answer(calls.at(0));
-  const auto asked = host.take();
-  ASSERT_THAT(words(asked), ElementsAre("gateway.bind 41", "clients.send 41", "gateway.release 41"));
-  EXPECT_EQ(result(asked[1]), proto::GameNotFound);
+  EXPECT_EQ(verify(alice), Status::ok);
+  host.refuse(Did::gateway_bind, Status::unavailable);
+  answer();
+  expect_turned_away(alice, proto::GameNotFound);
 }
 
 TEST_F(AgentPlugin, ClientThatClosesDuringItsVerifyIsForgotten) {
-  EXPECT_EQ(verify(alice), CM_OK);
-  const auto calls = host.take("call");
-  agent.client_closed(alice, CM_CLOSE_BY_CLIENT);
-  host.take();
-  answer(calls.at(0));
-  EXPECT_THAT(host.take(), IsEmpty());
-  EXPECT_THAT(host.faults, IsEmpty());
+  EXPECT_EQ(verify(alice), Status::ok);
+  host.disconnect(alice);
+  host.clear();
+  answer();
+  EXPECT_THAT(host.did(), IsEmpty());
 }
 
 TEST_F(AgentPlugin, SecondVerifyChangesNothingAndIsTold) {
   enter(alice);
-  EXPECT_EQ(verify(alice, "game#8@test"), CM_OK);
-  const auto asked = host.take();
-  ASSERT_THAT(words(asked), ElementsAre("clients.send 41", "gateway.release 41"));
-  const auto notice = parsed<proto::NoticeACK>(asked[0]);
+  EXPECT_EQ(verify(alice, "game#8@test"), Status::ok);
+  EXPECT_THAT(host.did(), ElementsAre("clients.send proto.NoticeACK 1", "gateway.release 1"));
+  const auto notice = host.one<proto::NoticeACK>(alice);
   EXPECT_EQ(notice.code(), proto::NoticeACK::AlreadyVerified);
-  EXPECT_EQ(notice.msg_id(), id_of<proto::VerifyREQ>);
+  EXPECT_EQ(notice.msg_id(), cellmesh::MessageTraits<proto::VerifyREQ>::id);
 }
 
 TEST_F(AgentPlugin, VerifyOfAServiceOrAnotherAgentsClientIsRefused) {
-  proto::VerifyREQ req;
-  EXPECT_EQ(agent.from_service(game, id_of<proto::VerifyREQ>, req, 7, alice), CM_REFUSED);
-  EXPECT_EQ(agent.from_client({game, 0, 41}, id_of<proto::VerifyREQ>, req), CM_REFUSED);
-  EXPECT_THAT(host.take(), IsEmpty());
+  const auto ask = host.ask(proto::VerifyREQ(), game, alice);
+  EXPECT_EQ(host.reply_status(ask), Status::refused);
+  EXPECT_EQ(host.deliver(proto::VerifyREQ(), host.client(host.up("agent#1@test"))), Status::refused);
+  EXPECT_THAT(host.did(), IsEmpty());
 }
 
 TEST_F(AgentPlugin, BackendBindsAndUnbindsAClientToItself) {
   proto::BindBackendACK bind;
-  bind.set_id(41);
+  bind.set_id(static_cast<std::int64_t>(alice.session()));
   proto::UnbindBackendACK unbind;
-  unbind.set_id(41);
-  EXPECT_EQ(agent.from_service(game, id_of<proto::BindBackendACK>, bind), CM_OK);
-  EXPECT_EQ(agent.from_service(game, id_of<proto::UnbindBackendACK>, unbind), CM_OK);
-  const auto asked = host.take();
-  ASSERT_THAT(words(asked, game), ElementsAre("gateway.bind 41 @game", "gateway.unbind 41"));
-  EXPECT_EQ(asked[1].name, "game");
+  unbind.set_id(static_cast<std::int64_t>(alice.session()));
+  EXPECT_EQ(host.deliver(bind, game), Status::ok);
+  EXPECT_EQ(host.deliver(unbind, game), Status::ok);
+  EXPECT_THAT(host.did(), ElementsAre("gateway.bind 1 @game#0@test", "gateway.unbind 1 game"));
 }
 
 TEST_F(AgentPlugin, ClientCannotBindUnbindOrClose) {
-  EXPECT_EQ(agent.from_client(alice, id_of<proto::BindBackendACK>, proto::BindBackendACK()), CM_UNHANDLED);
-  EXPECT_EQ(agent.from_client(alice, id_of<proto::UnbindBackendACK>, proto::UnbindBackendACK()), CM_UNHANDLED);
-  EXPECT_EQ(agent.from_client(alice, id_of<proto::CloseClientACK>, proto::CloseClientACK()), CM_UNHANDLED);
-  EXPECT_THAT(host.take(), IsEmpty());
+  EXPECT_EQ(host.deliver(proto::BindBackendACK(), alice), Status::unhandled);
+  EXPECT_EQ(host.deliver(proto::UnbindBackendACK(), alice), Status::unhandled);
+  EXPECT_EQ(host.deliver(proto::CloseClientACK(), alice), Status::unhandled);
+  EXPECT_THAT(host.did(), IsEmpty());
 }
 
 TEST_F(AgentPlugin, BackendClosesOneSomeOrAllButAnEmptyListNobody) {
   proto::CloseClientACK close;
-  EXPECT_EQ(agent.from_service(game, id_of<proto::CloseClientACK>, close), CM_OK);
-  EXPECT_THAT(host.take(), IsEmpty());
-  close.add_id(41);
-  close.add_id(42);
-  EXPECT_EQ(agent.from_service(game, id_of<proto::CloseClientACK>, close), CM_OK);
-  const auto some = host.take();
-  ASSERT_THAT(words(some), ElementsAre("clients.close 41 42"));
-  EXPECT_EQ(some[0].number, CM_CLOSE_KICKED);
-  EXPECT_THAT(some[0].name, HasSubstr("game#0@test"));
+  EXPECT_EQ(host.deliver(close, game), Status::ok);
+  EXPECT_THAT(host.did(), IsEmpty());
+  close.add_id(static_cast<std::int64_t>(bob.session()));
+  EXPECT_EQ(host.deliver(close, game), Status::ok);
+  EXPECT_EQ(host.closed(bob), CloseReason::kicked);
+  EXPECT_EQ(host.closed(alice), std::nullopt);
+  EXPECT_THAT(host.memory().take(Did::clients_close_list).at(0).text, HasSubstr("game#0@test"));
   close.Clear();
   close.set_all(true);
-  EXPECT_EQ(agent.from_service(game, id_of<proto::CloseClientACK>, close), CM_OK);
-  const auto all = host.take();
-  ASSERT_THAT(words(all), ElementsAre("clients.close_all"));
-  EXPECT_EQ(all[0].to, host.self());
+  EXPECT_EQ(host.deliver(close, game), Status::ok);
+  EXPECT_EQ(host.closed(alice), CloseReason::kicked);
+  EXPECT_THAT(host.did(), ElementsAre("clients.close_all @agent#0@test"));  // its own, of no other agent
 }
 
 TEST_F(AgentPlugin, ABurstOfClientsIsOneLoadReport) {
-  for (std::uint64_t n = 1; n <= 100; ++n) agent.client_opened({host.self(), 0, n});
-  agent.client_closed({host.self(), 0, 1}, CM_CLOSE_BY_CLIENT);
-  const auto timers = host.take();
-  ASSERT_THAT(words(timers), ElementsAre("timer"));
-  host.client_count = 99;
-  EXPECT_EQ(agent.fire(timers[0]), CM_OK);
-  const auto loads = host.take("load");
-  ASSERT_EQ(loads.size(), 1U);
-  EXPECT_EQ(loads[0].number, 99);
-  agent.client_opened(alice);
-  EXPECT_THAT(words(host.take()), ElementsAre("timer"));
+  host.advance(200ms);
+  host.clear();
+  for (int n = 1; n <= 100; ++n) host.client();
+  host.disconnect(alice);
+  EXPECT_THAT(host.did(), ElementsAre("timer.start Agent::report_load"));
+  host.advance(200ms);
+  EXPECT_THAT(host.memory().take(Did::set_load), testing::SizeIs(1));
+  EXPECT_EQ(host.load(), 101U);
+  host.clear();
+  host.client();
+  EXPECT_THAT(host.did(), ElementsAre("timer.start Agent::report_load"));
 }
 
 }  // namespace
-}  // namespace cm::test

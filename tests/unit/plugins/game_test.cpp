@@ -1,93 +1,71 @@
-#include "unit/plugins/loaded.hpp"
+#include <cellmesh/testkit.hpp>
 
-namespace cm::test {
+#include <gmock/gmock.h>
+
 namespace {
 
-using testing::ElementsAre;
+using cellmesh::Client;
+using cellmesh::ServiceId;
+using cellmesh::Status;
+using cellmesh::test::Did;
+using cellmesh::test::Host;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using namespace std::chrono_literals;
 
 class GamePlugin : public testing::Test {
  protected:
-  void SetUp() override {
-    ASSERT_EQ(game.start(), CM_OK);
-    host.take();
-  }
-  cm_status say(const cm_client& client, const std::string& what) {
+  void SetUp() override { host.clear(); }
+  Status say(Client client, const std::string& what) {
     proto::ChatREQ req;
     req.set_content(what);
-    return game.from_client(client, id_of<proto::ChatREQ>, req);
+    return host.deliver(req, client);
   }
-  // The load that the timer among what was asked reports.
-  std::int64_t load(const std::vector<Asked>& asked) {
-    for (const auto& a : asked) {
-      if (a.what != "timer") continue;
-      EXPECT_EQ(game.fire(a), CM_OK);
-    }
-    const auto loads = host.take("load");
-    return loads.empty() ? -1 : loads.back().number;
+  // The load that it reports soon.
+  std::optional<std::uint64_t> load() {
+    host.advance(200ms);
+    return host.load();
   }
 
-  FakeHost host{"game#0@test"};
-  cm_service agent = host.up("agent#0@test");
-  Running game{kind_of("game"), host};
-  cm_client alice{agent, 0, 41};
-  cm_client bob{agent, 0, 42};
+  Host host{"game#0@test"};
+  ServiceId agent = host.up("agent#0@test");
+  Client alice = host.client();
+  Client bob = host.client();
 };
 
 TEST_F(GamePlugin, LetsInWhomAnAgentVerifies) {
-  EXPECT_EQ(game.from_service(agent, id_of<proto::VerifyREQ>, proto::VerifyREQ(), 7, alice), CM_OK);
-  const auto asked = host.take();
-  ASSERT_THAT(words(asked), ElementsAre("timer", "reply"));
-  EXPECT_EQ(asked[1].request.call, 7U);
-  EXPECT_EQ(parsed<proto::VerifyACK>(asked[1]).result(), proto::NoError);
-  EXPECT_EQ(load(asked), 1);
+  const auto ask = host.ask(proto::VerifyREQ(), agent, alice);
+  EXPECT_EQ(host.reply<proto::VerifyACK>(ask).result(), proto::NoError);
+  EXPECT_EQ(load(), 1U);
 }
 
 TEST_F(GamePlugin, VerifyPastTheAgentIsRefused) {
-  EXPECT_EQ(game.from_client(alice, id_of<proto::VerifyREQ>, proto::VerifyREQ()), CM_REFUSED);
-  EXPECT_THAT(host.take(), IsEmpty());
+  EXPECT_EQ(host.deliver(proto::VerifyREQ(), alice), Status::refused);
+  EXPECT_THAT(host.did(), IsEmpty());
 }
 
 TEST_F(GamePlugin, ChatGoesToEverybodyAndIsAnsweredOnce) {
-  EXPECT_EQ(say(alice, "hi"), CM_OK);
-  const auto asked = host.take();
-  ASSERT_THAT(words(asked), ElementsAre("timer", "clients.broadcast", "reply"));
-  EXPECT_EQ(asked[1].to, 0U);
-  EXPECT_EQ(parsed<proto::ChatACK>(asked[1]).content(), "hi");
-  EXPECT_EQ(asked[2].request.client.session, 41U);
-  EXPECT_EQ(parsed<proto::TestACK>(asked[2]).dummy(), "sent to everybody");
+  EXPECT_EQ(say(alice, "hi"), Status::ok);
+  EXPECT_EQ(host.one<proto::ChatACK>(alice).content(), "hi");
+  EXPECT_EQ(host.one<proto::ChatACK>(bob).content(), "hi");
+  EXPECT_EQ(host.one<proto::TestACK>(alice).dummy(), "sent to everybody");
+  EXPECT_THAT(host.sent<proto::TestACK>(bob), IsEmpty());
 }
 
 TEST_F(GamePlugin, BroadcastThatDoesNotReachEveryAgentIsTold) {
-  host.answer = [](const Asked& a) { return a.what == "clients.broadcast" ? CM_BACKPRESSURE : CM_OK; };
+  host.refuse(Did::clients_broadcast, Status::backpressure);
   say(alice, "hi");
-  const auto replies = host.take("reply");
-  ASSERT_EQ(replies.size(), 1U);
-  EXPECT_THAT(parsed<proto::TestACK>(replies[0]).dummy(), HasSubstr("backpressure"));
+  EXPECT_THAT(host.one<proto::TestACK>(alice).dummy(), HasSubstr("backpressure"));
 }
 
 TEST_F(GamePlugin, LoadIsItsPlayersAlsoThoseBoundAnew) {
-  game.from_service(agent, id_of<proto::VerifyREQ>, proto::VerifyREQ(), 7, alice);
+  host.ask(proto::VerifyREQ(), agent, alice);
   say(bob, "I was in another game");
   say(bob, "again");
-  EXPECT_EQ(load(host.take()), 2);
-  game.client_closed(alice, CM_CLOSE_BY_CLIENT);
-  game.client_closed({agent, 0, 99}, CM_CLOSE_BY_CLIENT);
-  EXPECT_EQ(load(host.take()), 1);
-}
-
-TEST(EchoPlugin, AnswersItsSender) {
-  FakeHost host("echo#0@test");
-  Running echo(kind_of("echo"), host);
-  EXPECT_EQ(echo.start(), CM_OK);
-  proto::EchoREQ req;
-  req.set_content("hello");
-  EXPECT_EQ(echo.from_client({9, 0, 41}, id_of<proto::EchoREQ>, req), CM_OK);
-  const auto asked = host.take();
-  ASSERT_THAT(words(asked), ElementsAre("reply"));
-  EXPECT_EQ(parsed<proto::EchoACK>(asked[0]).content(), "hello");
+  EXPECT_EQ(load(), 2U);
+  host.disconnect(alice);
+  host.disconnect(host.client());
+  EXPECT_EQ(load(), 1U);
 }
 
 }  // namespace
-}  // namespace cm::test

@@ -1,91 +1,82 @@
-#include "unit/plugins/loaded.hpp"
+#include <cellmesh/testkit.hpp>
 
-namespace cm::test {
+#include <gmock/gmock.h>
+
 namespace {
 
-using testing::Contains;
+using cellmesh::ServiceId;
+using cellmesh::Status;
+using cellmesh::test::Act;
+using cellmesh::test::Did;
+using cellmesh::test::Host;
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
+using namespace std::chrono_literals;
+
+proto::HubSettings settings() {
+  auto settings = cellmesh::test::defaults<proto::HubSettings>();
+  settings.set_status_ttl_sec(6);
+  settings.set_max_channels(3);
+  return settings;
+}
 
 class HubPlugin : public testing::Test {
  protected:
-  static std::string default_settings() {
-    proto::HubSettings settings;
-    settings.set_status_ttl_sec(6);
-    settings.set_max_channels(3);
-    return settings.SerializeAsString();
-  }
-  void SetUp() override {
-    ASSERT_TRUE(hub.created());
-    ASSERT_EQ(hub.start(), CM_OK);
-    sweep = host.take("timer").at(0);
-  }
-
-  cm_status subscribe(cm_service who, const std::string& channel) {
+  Status subscribe(ServiceId who, const std::string& channel) {
     proto::SubscribeChannelREQ req;
     req.set_channel(channel);
-    return hub.from_service(who, id_of<proto::SubscribeChannelREQ>, req);
+    return host.deliver(req, who);
   }
-  bool unsubscribe(cm_service who, const std::string& channel) {
+  bool unsubscribe(ServiceId who, const std::string& channel) {
     proto::UnsubscribeChannelREQ req;
     req.set_channel(channel);
-    hub.from_service(who, id_of<proto::UnsubscribeChannelREQ>, req);
-    return parsed<proto::UnsubscribeChannelACK>(host.take("reply").at(0)).found();
+    host.deliver(req, who);
+    return host.one<proto::UnsubscribeChannelACK>(who).found();
   }
-  cm_status publish(const std::string& channel, const std::string& body, std::uint32_t id = 7) {
+  Status publish(const std::string& channel, const std::string& body, std::uint32_t id = 7) {
     proto::PublishREQ req;
     req.set_channel(channel);
     req.set_msg_id(id);
     req.set_body(body);
-    return hub.from_service(game, id_of<proto::PublishREQ>, req);
+    return host.deliver(req, game);
   }
-  // What went to subscribers: `3 news: rain`, with the messages lost before it.
-  std::vector<std::string> told() { return told(host.take("send")); }
-  static std::vector<std::string> told(const std::vector<Asked>& sends) {
+  // What went to subscribers, or was tried: `agent news: rain`, with the messages lost before it.
+  std::vector<std::string> told() {
     std::vector<std::string> all;
-    for (const auto& a : sends) {
-      const auto message = parsed<proto::ChannelMessageACK>(a);
-      all.push_back(std::to_string(a.to) + " " + message.channel() + ": " +
+    for (const Act& act : host.memory().take(Did::send)) {
+      proto::ChannelMessageACK message;
+      EXPECT_TRUE(message.ParseFromString(act.body));
+      all.push_back((act.to == agent.handle() ? "agent " : "game ") + message.channel() + ": " +
                     (message.msg_id() == 0 ? "nothing" : message.body()));
       if (message.lost() > 0) all.back() += ", " + std::to_string(message.lost()) + " lost";
     }
     return all;
   }
-  proto::ListChannelsACK list() {
-    host.take();
-    hub.from_service(game, id_of<proto::ListChannelsREQ>, proto::ListChannelsREQ(), 9);
-    return parsed<proto::ListChannelsACK>(host.take("reply").at(0));
-  }
-  cm_status report(cm_service who, const std::string& id, int users) {
+  proto::ListChannelsACK list() { return host.reply<proto::ListChannelsACK>(host.ask(proto::ListChannelsREQ(), game)); }
+  Status report(ServiceId who, const std::string& id, int users) {
     proto::SvcStatusACK status;
     status.set_svc_id(id);
     status.set_user_count(users);
-    return hub.from_service(who, id_of<proto::SvcStatusACK>, status);
+    return host.deliver(status, who);
   }
   // The service is too slow from now on, or not any more.
-  void slow(cm_service who) {
-    host.answer = [who](const Asked& a) { return a.what == "send" && a.to == who ? CM_BACKPRESSURE : CM_OK; };
+  void slow(ServiceId who) {
+    host.memory().decide(
+        [who](const Act& act) { return act.did == Did::send && act.to == who.handle() ? CM_BACKPRESSURE : CM_OK; });
   }
-  void fast() { host.answer = nullptr; }
+  void fast() { host.memory().decide(nullptr); }
 
-  FakeHost host{"hub#0@test", default_settings()};
-  cm_service agent = host.up("agent#0@test");  // 2
-  cm_service game = host.up("game#0@test");    // 3
-  Running hub{kind_of("hub"), host};
-  Asked sweep;
+  Host host{"hub#0@test", settings()};
+  ServiceId agent = host.up("agent#0@test");
+  ServiceId game = host.up("game#0@test");
 };
 
 TEST_F(HubPlugin, SubscriberIsAnsweredAndGetsWhatIsPublished) {
-  EXPECT_EQ(subscribe(agent, "news"), CM_OK);
-  const auto replies = host.take("reply");
-  ASSERT_EQ(replies.size(), 1U);
-  EXPECT_EQ(parsed<proto::SubscribeChannelACK>(replies[0]).channel(), "news");
-  EXPECT_EQ(publish("news", "rain"), CM_OK);
-  const auto sends = host.take("send");
-  ASSERT_EQ(sends.size(), 1U);
-  const auto message = parsed<proto::ChannelMessageACK>(sends[0]);
-  EXPECT_EQ(sends[0].to, agent);
+  EXPECT_EQ(subscribe(agent, "news"), Status::ok);
+  EXPECT_EQ(host.one<proto::SubscribeChannelACK>(agent).channel(), "news");
+  EXPECT_EQ(publish("news", "rain"), Status::ok);
+  const auto message = host.one<proto::ChannelMessageACK>(agent);
   EXPECT_EQ(message.msg_id(), 7U);
   EXPECT_EQ(message.body(), "rain");
   EXPECT_EQ(message.from(), "game#0@test");
@@ -95,19 +86,18 @@ TEST_F(HubPlugin, SubscriberIsAnsweredAndGetsWhatIsPublished) {
 TEST_F(HubPlugin, PublisherThatIsSubscribedHearsItself) {
   subscribe(game, "news");
   publish("news", "rain");
-  EXPECT_THAT(told(), ElementsAre("3 news: rain"));
+  EXPECT_THAT(told(), ElementsAre("game news: rain"));
 }
 
 TEST_F(HubPlugin, SubscribingTwiceIsOneSubscription) {
   subscribe(agent, "news");
   subscribe(agent, "news");
   publish("news", "rain");
-  EXPECT_THAT(told(), ElementsAre("2 news: rain"));
+  EXPECT_THAT(told(), ElementsAre("agent news: rain"));
 }
 
 TEST_F(HubPlugin, WhoUnsubscribedHearsNothing) {
   subscribe(agent, "news");
-  host.take();
   EXPECT_TRUE(unsubscribe(agent, "news"));
   EXPECT_FALSE(unsubscribe(agent, "news"));
   publish("news", "rain");
@@ -118,93 +108,89 @@ TEST_F(HubPlugin, ServiceThatWentDownIsSubscribedToNothing) {
   subscribe(agent, "news");
   subscribe(agent, "sports");
   subscribe(game, "news");
-  hub.service(agent, false);
-  host.take();
+  host.down("agent#0@test");
   publish("news", "rain");
   publish("sports", "goal");
-  EXPECT_THAT(told(), ElementsAre("3 news: rain"));
+  EXPECT_THAT(told(), ElementsAre("game news: rain"));
   EXPECT_EQ(list().channels_size(), 1);
 }
 
 TEST_F(HubPlugin, ChannelNamesAreOneTo200Bytes) {
-  EXPECT_EQ(subscribe(agent, ""), CM_REFUSED);
-  EXPECT_EQ(subscribe(agent, std::string(201, 'x')), CM_REFUSED);
-  EXPECT_EQ(subscribe(agent, std::string(200, 'x')), CM_OK);
-  EXPECT_EQ(publish("", "rain"), CM_REFUSED);
-  EXPECT_EQ(publish(std::string(201, 'x'), "rain"), CM_REFUSED);
+  EXPECT_EQ(subscribe(agent, ""), Status::refused);
+  EXPECT_EQ(subscribe(agent, std::string(201, 'x')), Status::refused);
+  EXPECT_EQ(subscribe(agent, std::string(200, 'x')), Status::ok);
+  EXPECT_EQ(publish("", "rain"), Status::refused);
+  EXPECT_EQ(publish(std::string(201, 'x'), "rain"), Status::refused);
 }
 
 TEST_F(HubPlugin, MessageIdsAreOf16BitsAndNotZero) {
-  EXPECT_EQ(publish("news", "rain", 0), CM_REFUSED);
-  EXPECT_EQ(publish("news", "rain", 65536), CM_REFUSED);
-  EXPECT_EQ(publish("news", "rain", 65535), CM_OK);
+  EXPECT_EQ(publish("news", "rain", 0), Status::refused);
+  EXPECT_EQ(publish("news", "rain", 65536), Status::refused);
+  EXPECT_EQ(publish("news", "rain", 65535), Status::ok);
 }
 
 TEST_F(HubPlugin, ChannelPastTheLimitIsRefusedAndRoomComesBack) {
-  for (const char* name : {"a", "b", "c"}) EXPECT_EQ(subscribe(agent, name), CM_OK);
-  EXPECT_EQ(subscribe(agent, "d"), CM_REFUSED);
-  EXPECT_THAT(host.lines, Contains(HasSubstr("max_channels")));
-  EXPECT_EQ(subscribe(game, "a"), CM_OK);
-  host.take();
+  for (const char* name : {"a", "b", "c"}) EXPECT_EQ(subscribe(agent, name), Status::ok);
+  EXPECT_EQ(subscribe(agent, "d"), Status::refused);
+  EXPECT_TRUE(host.logged("max_channels"));
+  EXPECT_EQ(subscribe(game, "a"), Status::ok);
   unsubscribe(agent, "b");
-  EXPECT_EQ(subscribe(agent, "d"), CM_OK);
+  EXPECT_EQ(subscribe(agent, "d"), Status::ok);
 }
 
 TEST_F(HubPlugin, ClientReachesNothing) {
   proto::PublishREQ req;
   req.set_channel("news");
   req.set_msg_id(7);
-  EXPECT_EQ(hub.from_client({agent, 0, 41}, id_of<proto::PublishREQ>, req), CM_UNHANDLED);
+  EXPECT_EQ(host.deliver(req, host.client()), Status::unhandled);
 }
 
 TEST_F(HubPlugin, SlowSubscriberLosesAndIsToldWithTheNextMessage) {
   subscribe(agent, "news");
   subscribe(game, "news");
-  host.take();
   slow(agent);
   publish("news", "one");
   publish("news", "two");
-  EXPECT_THAT(told(), ElementsAre("2 news: one", "3 news: one", "2 news: two, 1 lost", "3 news: two"));
+  EXPECT_THAT(told(), ElementsAre("agent news: one", "game news: one", "agent news: two, 1 lost", "game news: two"));
   fast();
   publish("news", "three");
   publish("news", "four");
-  EXPECT_THAT(told(), ElementsAre("2 news: three, 2 lost", "3 news: three", "2 news: four", "3 news: four"));
-  EXPECT_EQ(host.metrics["lost"], 2);
+  EXPECT_THAT(told(),
+              ElementsAre("agent news: three, 2 lost", "game news: three", "agent news: four", "game news: four"));
+  EXPECT_EQ(host.metric("lost"), 2);
 }
 
 TEST_F(HubPlugin, SlowSubscriberIsToldAlsoWhenNothingFollows) {
   subscribe(agent, "news");
-  host.take();
   slow(agent);
   publish("news", "one");
-  auto timers = host.take("timer");
-  ASSERT_EQ(timers.size(), 1U);
-  EXPECT_EQ(hub.fire(timers[0]), CM_OK);  // still slow: tried again later
-  timers = host.take("timer");
-  ASSERT_EQ(timers.size(), 1U);
+  EXPECT_THAT(told(), SizeIs(1));
+  host.advance(200ms);  // still slow: tried again later
+  EXPECT_THAT(told(), ElementsAre("agent news: nothing, 1 lost"));
   fast();
-  EXPECT_EQ(hub.fire(timers[0]), CM_OK);
-  EXPECT_THAT(told(host.asked), ElementsAre("2 news: nothing, 1 lost"));
-  host.take();
+  host.advance(200ms);
+  EXPECT_THAT(told(), ElementsAre("agent news: nothing, 1 lost"));
+  host.advance(200ms);
+  EXPECT_THAT(told(), IsEmpty());
   publish("news", "two");
-  EXPECT_THAT(told(), ElementsAre("2 news: two"));
+  EXPECT_THAT(told(), ElementsAre("agent news: two"));
 }
 
 TEST_F(HubPlugin, SlowSubscriberThatLeftIsNotToldAnyMore) {
   subscribe(agent, "news");
   slow(agent);
   publish("news", "one");
-  const auto timers = host.take("timer");
   fast();
-  hub.service(agent, false);
-  EXPECT_EQ(hub.fire(timers.at(0)), CM_OK);
-  EXPECT_THAT(host.take(), IsEmpty());
+  host.down("agent#0@test");
+  host.clear();
+  host.advance(200ms);
+  EXPECT_THAT(host.did(), IsEmpty());
 }
 
 TEST_F(HubPlugin, MessageTooLargeToPassOnIsRefused) {
   subscribe(agent, "news");
-  EXPECT_EQ(publish("news", std::string(CM_MAX_SERVICE_BODY - 20, 'x')), CM_TOO_LARGE);
-  EXPECT_EQ(publish("news", std::string(CM_MAX_SERVICE_BODY - 1000, 'x')), CM_OK);
+  EXPECT_EQ(publish("news", std::string(CM_MAX_SERVICE_BODY - 20, 'x')), Status::too_large);
+  EXPECT_EQ(publish("news", std::string(CM_MAX_SERVICE_BODY - 1000, 'x')), Status::ok);
 }
 
 TEST_F(HubPlugin, ListTellsChannelsSubscribersAndLosses) {
@@ -224,13 +210,10 @@ TEST_F(HubPlugin, ListTellsChannelsSubscribersAndLosses) {
 
 TEST_F(HubPlugin, StatusReportGoesToTheStatusChannel) {
   subscribe(agent, "status");
-  host.take();
-  EXPECT_EQ(report(game, "game#0@test", 5), CM_OK);
-  const auto sends = host.take("send");
-  ASSERT_EQ(sends.size(), 1U);
-  const auto message = parsed<proto::ChannelMessageACK>(sends[0]);
+  EXPECT_EQ(report(game, "game#0@test", 5), Status::ok);
+  const auto message = host.one<proto::ChannelMessageACK>(agent);
   EXPECT_EQ(message.channel(), "status");
-  EXPECT_EQ(message.msg_id(), id_of<proto::SvcStatusACK>);
+  EXPECT_EQ(message.msg_id(), cellmesh::MessageTraits<proto::SvcStatusACK>::id);
   EXPECT_EQ(message.from(), "game#0@test");
   proto::SvcStatusACK status;
   ASSERT_TRUE(status.ParseFromString(message.body()));
@@ -238,28 +221,26 @@ TEST_F(HubPlugin, StatusReportGoesToTheStatusChannel) {
 }
 
 TEST_F(HubPlugin, StatusOfAnotherServiceOrBelowZeroIsRefused) {
-  EXPECT_EQ(report(agent, "game#0@test", 5), CM_REFUSED);
-  EXPECT_EQ(report(game, "game#0@test", -1), CM_REFUSED);
+  EXPECT_EQ(report(agent, "game#0@test", 5), Status::refused);
+  EXPECT_EQ(report(game, "game#0@test", -1), Status::refused);
 }
 
 TEST_F(HubPlugin, NewSubscriberToStatusGetsTheReportsThatAreStillBelieved) {
   report(game, "game#0@test", 5);
-  host.now = 5'999;
+  host.advance(5'999ms);
   subscribe(agent, "status");
-  EXPECT_EQ(host.take("send").size(), 1U);
+  EXPECT_THAT(told(), SizeIs(1));
   unsubscribe(agent, "status");
-  host.now = 6'000;
+  host.advance(1ms);
   subscribe(agent, "status");
-  EXPECT_THAT(host.take("send"), IsEmpty());
-  EXPECT_EQ(hub.fire(sweep), CM_OK);
+  EXPECT_THAT(told(), IsEmpty());
 }
 
 TEST_F(HubPlugin, ReportOfAServiceThatWentDownIsForgotten) {
   report(game, "game#0@test", 5);
-  hub.service(game, false);
+  host.down("game#0@test");
   subscribe(agent, "status");
-  EXPECT_THAT(host.take("send"), IsEmpty());
+  EXPECT_THAT(told(), IsEmpty());
 }
 
 }  // namespace
-}  // namespace cm::test

@@ -23,7 +23,7 @@ class Thrower : public cellmesh::Service<Thrower, probe::ProbeSettings> {
   void stop() { fail("stop"); }
   void on(const probe::AskREQ& /*req*/, cellmesh::Client /*from*/) { fail("on"); }
   void on(const probe::TickREQ& /*req*/) {
-    static_cast<void>(call<&Thrower::on_loaded>(cellmesh::ServiceId(5), probe::LoadREQ()));
+    static_cast<void>(call<&Thrower::on_loaded>(request().from(), probe::LoadREQ()));
     after<&Thrower::on_tick>(std::chrono::seconds(1));
     subscribe<&Thrower::on_news>("news");
     static_cast<void>(offload<&Thrower::work, &Thrower::on_done>("input"));
@@ -53,74 +53,72 @@ class Thrower : public cellmesh::Service<Thrower, probe::ProbeSettings> {
 
 class Fence : public testing::Test {
  protected:
-  Fence() { host.has_settings = true; }
   std::string fault() {
-    EXPECT_EQ(host.faults.size(), 1U);
-    std::string last = host.faults.empty() ? "" : host.faults.back();
-    host.faults.clear();
-    return last;
+    const auto faults = host.take_faults();
+    EXPECT_EQ(faults.size(), 1U);
+    return faults.empty() ? "" : faults.back().what;
   }
-  FakeHost host;
+  template <typename M>
+  cm_status from_service(const M& message) {
+    return host.deliver({data, 0, 0, {}}, message_id<M>, message.SerializeAsString());
+  }
+
+  MemoryHost host{kind_of<Thrower>(), {.settings = ""}};
+  cm_service data = host.up("data#0@test");
+  cm_client alice{host.up("agent#0@test"), 0, 1};
+  bool created = host.create();
 };
 
 TEST_F(Fence, EveryHookThatThrowsIsAFaultAndNothingMore) {
-  Running running(kind_of<Thrower>(), host);
-  ASSERT_TRUE(running.created());
-  EXPECT_EQ(running.start(), CM_FAULT);
+  ASSERT_TRUE(created);
+  EXPECT_EQ(host.start(), CM_FAULT);
   EXPECT_EQ(fault(), "from start");
-  EXPECT_EQ(running.from_client(alice, id_of<probe::AskREQ>, probe::AskREQ()), CM_FAULT);
+  EXPECT_EQ(host.deliver({0, 0, 0, alice}, message_id<probe::AskREQ>, ""), CM_FAULT);
   EXPECT_EQ(fault(), "from on");
-  EXPECT_EQ(running.change_settings(""), CM_FAULT);
+  EXPECT_EQ(host.change_settings(""), CM_FAULT);
   EXPECT_EQ(fault(), "from on_settings");
-  running.client_opened(alice);
+  host.client_opened(alice);
   EXPECT_EQ(fault(), "from on_client_opened");
-  running.client_closed(alice, CM_CLOSE_IDLE);
+  host.client_closed(alice, CM_CLOSE_IDLE);
   EXPECT_EQ(fault(), "from on_client_closed");
-  running.rebound(alice, 1, 2);
+  host.rebound(alice, 1, 2);
   EXPECT_EQ(fault(), "from on_rebound");
-  running.service(5, true);
+  host.up("data#1@test");
   EXPECT_EQ(fault(), "from on_service");
-  EXPECT_EQ(running.publish("news", "", "", 0, "", 3), CM_FAULT);
+  EXPECT_EQ(host.publish("probe", 0, "", 3), CM_FAULT);
   EXPECT_EQ(fault(), "from on_lost");
-  running.stop();
+  host.stop();
   EXPECT_EQ(fault(), "from stop");
-  running.destroy();
+  host.destroy();
   EXPECT_EQ(fault(), "from destroy");
 }
 
 TEST_F(Fence, EveryNamedHandlerThatThrowsIsAFault) {
-  Running running(kind_of<Thrower>(), host);
-  ASSERT_EQ(running.from_service(5, id_of<probe::TickREQ>, probe::TickREQ()), CM_OK);
-  const auto asked = host.take();
-  ASSERT_EQ(asked.size(), 4U);
-  EXPECT_EQ(running.answer(asked[0], id_of<probe::LoadACK>, ""), CM_FAULT);
+  ASSERT_EQ(from_service(probe::TickREQ()), CM_OK);
+  EXPECT_EQ(host.answer(host.calls().at(0).number, message_id<probe::LoadACK>, ""), CM_FAULT);
   EXPECT_EQ(fault(), "from on_loaded");
-  EXPECT_EQ(running.fire(asked[1]), CM_FAULT);
+  host.advance(1000);
   EXPECT_EQ(fault(), "from on_tick");
-  EXPECT_EQ(running.publish("news", asked[2].name, asked[2].cookie, id_of<probe::NewsACK>, ""), CM_FAULT);
+  EXPECT_EQ(host.publish("news", message_id<probe::NewsACK>, ""), CM_FAULT);
   EXPECT_EQ(fault(), "from on_news");
-  EXPECT_EQ(running.run(asked[3]), CM_FAULT);
+  EXPECT_EQ(host.run_job(), CM_FAULT);
   EXPECT_EQ(fault(), "from on_done");
-  EXPECT_THAT(host.lines, testing::Contains(HasSubstr("from work")));
-  host.faults.clear();
-  running.destroy();
+  EXPECT_THAT(lines(host), testing::Contains(HasSubstr("from work")));
 }
 
 TEST_F(Fence, WhatIsNoStdExceptionIsAFaultToo) {
-  Running running(kind_of<Thrower>(), host);
   probe::NewsACK news;
-  EXPECT_EQ(running.from_service(5, id_of<probe::NewsACK>, news), CM_FAULT);
+  EXPECT_EQ(from_service(news), CM_FAULT);
   EXPECT_THAT(fault(), HasSubstr("no std::exception"));
   news.set_number(1);
-  EXPECT_EQ(running.from_service(5, id_of<probe::NewsACK>, news), CM_FAULT);
+  EXPECT_EQ(from_service(news), CM_FAULT);
   EXPECT_EQ(fault(), "a bare text");
 }
 
 TEST_F(Fence, AfterAFaultNoRequestIsBeingHandled) {
-  Running running(kind_of<Thrower>(), host);
-  running.from_client(alice, id_of<probe::AskREQ>, probe::AskREQ());
+  host.deliver({0, 0, 0, alice}, message_id<probe::AskREQ>, "");
   EXPECT_EQ(fault(), "from on");
-  EXPECT_THAT(host.take(), IsEmpty());
+  EXPECT_THAT(host.acts(), IsEmpty());
 }
 
 class NeverMade : public cellmesh::Service<NeverMade> {
@@ -128,10 +126,10 @@ class NeverMade : public cellmesh::Service<NeverMade> {
   NeverMade() { fail("create"); }
 };
 
-TEST_F(Fence, ConstructorThatThrowsMakesNoService) {
-  Running running(kind_of<NeverMade>(), host);
-  EXPECT_FALSE(running.created());
-  EXPECT_EQ(fault(), "from create");
+TEST(FenceOfStart, ConstructorThatThrowsMakesNoService) {
+  MemoryHost host(kind_of<NeverMade>());
+  EXPECT_FALSE(host.create());
+  EXPECT_THAT(faults(host), ElementsAre("from create"));
 }
 
 class SaysNo : public cellmesh::Service<SaysNo> {
@@ -143,13 +141,12 @@ class SaysWhy : public cellmesh::Service<SaysWhy> {
   cellmesh::Status start() { return cellmesh::Status::unavailable; }
 };
 
-TEST_F(Fence, StartMayRefuseWithoutThrowing) {
-  EXPECT_EQ(Running(kind_of<SaysNo>(), host).start(), CM_REFUSED);
-  EXPECT_EQ(Running(kind_of<SaysWhy>(), host).start(), CM_UNAVAILABLE);
-  EXPECT_THAT(host.faults, IsEmpty());
+TEST(FenceOfStart, MayRefuseWithoutThrowing) {
+  EXPECT_EQ(Host(id_of<SaysNo>(), kind_of<SaysNo>(), not_started).start(), cellmesh::Status::refused);
+  EXPECT_EQ(Host(id_of<SaysWhy>(), kind_of<SaysWhy>(), not_started).start(), cellmesh::Status::unavailable);
 }
 
-TEST_F(Fence, ServiceMadeWithoutAHostThrows) { EXPECT_THROW(SaysNo(), std::logic_error); }
+TEST(FenceOfStart, ServiceMadeWithoutAHostThrows) { EXPECT_THROW(SaysNo(), std::logic_error); }
 
 }  // namespace
 }  // namespace cm::test

@@ -1,11 +1,21 @@
 #pragma once
 
 #include <cellmesh/plugin.hpp>
+#include <cellmesh/testkit.hpp>
+
+#include <string>
+#include <vector>
 
 #include "probe.cellmesh.hpp"
-#include "unit/sdk/fake_host.hpp"
 
 namespace cm::test {
+
+using cellmesh::test::Act;
+using cellmesh::test::Did;
+using cellmesh::test::Faulted;
+using cellmesh::test::Host;
+using cellmesh::test::MemoryHost;
+using cellmesh::test::not_started;
 
 using ProbeMessages =
     cellmesh::MessageList<probe::AskREQ, probe::AskACK, probe::LoadREQ, probe::LoadACK, probe::NewsACK, probe::TickREQ>;
@@ -13,19 +23,25 @@ using ProbeMessages =
 // The kind of service that a class makes, as a plugin's table has it.
 template <typename T>
 const cm_service_kind& kind_of() {
-  return cellmesh::detail::Provider<T, ProbeMessages>::kind;
+  return cellmesh::test::kind_of<T, ProbeMessages>();
+}
+template <typename T>
+std::string id_of() {
+  return std::string(kind_of<T>().kind) + "#0@test";
 }
 
-// A service of class T on a host of its own. `Service` classes are found by their host: each test class keeps what it
-// saw in members that are reached through `last`.
+// A service of class T and who is around it.
 template <typename T>
 struct Fixture {
-  FakeHost host;
-  Running running{kind_of<T>(), host};
+  Host host{id_of<T>(), kind_of<T>()};
+  MemoryHost& memory = host.memory();
+  cellmesh::ServiceId data = host.up("data#0@test");
+  cellmesh::Client alice = host.client();
+  cellmesh::Client bob = host.client();
 };
 
 template <typename M>
-constexpr std::uint16_t id_of = cellmesh::MessageTraits<M>::id;
+constexpr std::uint16_t message_id = cellmesh::MessageTraits<M>::id;
 
 template <typename M>
 M parsed(const std::string& body) {
@@ -34,7 +50,15 @@ M parsed(const std::string& body) {
   return message;
 }
 
-inline constexpr cm_client alice{9, 0, 41};
-inline constexpr cm_client bob{9, 0, 42};
+inline std::vector<std::string> faults(const MemoryHost& host) {
+  std::vector<std::string> all;
+  for (const auto& fault : host.faults()) all.push_back(fault.what);
+  return all;
+}
+inline std::vector<std::string> lines(const MemoryHost& host) {
+  std::vector<std::string> all;
+  for (const auto& line : host.lines()) all.push_back(line.text);
+  return all;
+}
 
 }  // namespace cm::test

@@ -20,62 +20,61 @@ class Probe : public cellmesh::Service<Probe, probe::ProbeSettings> {
   }
 };
 
-std::string bytes(const std::string& greeting, int limit) {
+probe::ProbeSettings greeting(const std::string& text, int limit) {
   probe::ProbeSettings settings;
-  settings.set_greeting(greeting);
+  settings.set_greeting(text);
   settings.set_limit(limit);
-  return settings.SerializeAsString();
+  return settings;
 }
 
 class Settings : public testing::Test {
  protected:
-  Settings() {
-    seen.clear();
-    host.has_settings = true;
-    host.settings = bytes("hello", 7);
-  }
-  FakeHost host;
+  Settings() { seen.clear(); }
 };
 
 TEST_F(Settings, AreThereFromTheConstructorOn) {
-  Running running(kind_of<Probe>(), host);
-  EXPECT_EQ(running.start(), CM_OK);
+  const Host host(id_of<Probe>(), kind_of<Probe>(), greeting("hello", 7));
   EXPECT_THAT(seen, ElementsAre("made with hello", "limit 7"));
 }
 
 TEST_F(Settings, AChangeIsTold) {
-  Running running(kind_of<Probe>(), host);
-  EXPECT_EQ(running.change_settings(bytes("welcome", 9)), CM_OK);
-  EXPECT_EQ(running.start(), CM_OK);
-  EXPECT_THAT(seen, ElementsAre("made with hello", "now welcome", "limit 9"));
+  Host host(id_of<Probe>(), kind_of<Probe>(), greeting("hello", 7));
+  EXPECT_EQ(host.change_settings(greeting("welcome", 9)), cellmesh::Status::ok);
+  EXPECT_THAT(seen, ElementsAre("made with hello", "limit 7", "now welcome"));
 }
 
 TEST_F(Settings, OnesThatDoNotParseLeaveTheOldOnes) {
-  Running running(kind_of<Probe>(), host);
-  EXPECT_EQ(running.change_settings("\x12\xff"), CM_BAD_MESSAGE);
-  EXPECT_EQ(running.start(), CM_OK);
+  MemoryHost host(kind_of<Probe>(), {.settings = greeting("hello", 7).SerializeAsString()});
+  ASSERT_TRUE(host.create());
+  EXPECT_EQ(host.change_settings("\x12\xff"), CM_BAD_MESSAGE);
+  EXPECT_EQ(host.start(), CM_OK);
   EXPECT_THAT(seen, ElementsAre("made with hello", "limit 7"));
 }
 
 TEST_F(Settings, MissingOnesRefuseTheService) {
-  host.has_settings = false;
-  const Running running(kind_of<Probe>(), host);
-  EXPECT_FALSE(running.created());
-  EXPECT_THAT(host.faults, ElementsAre(HasSubstr("no settings")));
+  MemoryHost host(kind_of<Probe>());
+  EXPECT_FALSE(host.create());
+  EXPECT_THAT(faults(host), ElementsAre(HasSubstr("no settings")));
 }
 
 TEST_F(Settings, UnreadableOnesRefuseTheService) {
-  host.settings = "\x12\xff";
-  const Running running(kind_of<Probe>(), host);
-  EXPECT_FALSE(running.created());
-  EXPECT_THAT(host.faults, ElementsAre(HasSubstr("do not parse")));
+  MemoryHost host(kind_of<Probe>(), {.settings = "\x12\xff"});
+  EXPECT_FALSE(host.create());
+  EXPECT_THAT(faults(host), ElementsAre(HasSubstr("do not parse")));
+}
+
+TEST_F(Settings, DefaultsAreThoseOfTheProto) {
+  const auto settings = cellmesh::test::defaults<probe::ProbeSettings>();
+  EXPECT_EQ(settings.limit(), 7);
+  EXPECT_EQ(settings.greeting(), "hello");
 }
 
 class Plain : public cellmesh::Service<Plain> {};
 
 TEST_F(Settings, ServiceWithoutThemIsNotTold) {
-  Running running(kind_of<Plain>(), host);
-  EXPECT_EQ(running.extension<cm_plugin_settings>(CM_EXT_SETTINGS), nullptr);
+  MemoryHost host(kind_of<Plain>());
+  ASSERT_TRUE(host.create());
+  EXPECT_EQ(host.extension(CM_EXT_SETTINGS), nullptr);
 }
 
 }  // namespace

@@ -61,98 +61,104 @@ struct Copy {
   cm_state_sink sink{sizeof(cm_state_sink), 0, this, &write, &row};
 };
 
+// Services whose hooks are called by hand.
 class State : public testing::Test {
  protected:
-  const cm_plugin_state& of(Running& running) { return *running.extension<cm_plugin_state>(CM_EXT_STATE); }
-  void* self(Running& running) { return running.self(); }
-  std::uint64_t hand_over(Running& running, std::uint32_t most) {
+  template <typename T>
+  static std::unique_ptr<MemoryHost> make() {
+    auto host = std::make_unique<MemoryHost>(kind_of<T>());
+    EXPECT_TRUE(host->create());
+    return host;
+  }
+  static const cm_plugin_state& of(MemoryHost& host) {
+    return *static_cast<const cm_plugin_state*>(host.extension(CM_EXT_STATE));
+  }
+  static void* self(MemoryHost& host) { return host.instance(); }
+  std::uint64_t hand_over(std::uint32_t most) {
     std::uint64_t left = 0;
-    EXPECT_EQ(of(running).rows(self(running), &copy.sink, most, &left), CM_OK);
+    EXPECT_EQ(of(old).rows(self(old), &copy.sink, most, &left), CM_OK);
     return left;
   }
-  void ask(Running& running, const std::string& key) {
+  void ask(const std::string& key) {
     probe::LoadREQ req;
     req.set_key(key);
-    EXPECT_EQ(running.from_service(7, id_of<probe::LoadREQ>, req), CM_OK);
+    EXPECT_EQ(old.deliver({old.up("data#0@test"), 0, 0, {}}, message_id<probe::LoadREQ>, req.SerializeAsString()),
+              CM_OK);
   }
-  FakeHost host;
+
+  std::unique_ptr<MemoryHost> first = make<Keeper>();
+  std::unique_ptr<MemoryHost> second = make<Keeper>();
+  MemoryHost& old = *first;
+  MemoryHost& next = *second;
   Copy copy;
 };
 
 TEST_F(State, IsSavedAndLoadedWithTheVersionThatWroteIt) {
-  Running old(kind_of<Keeper>(), host);
-  ask(old, "a");
-  ask(old, "b");
+  ask("a");
+  ask("b");
   ASSERT_EQ(of(old).save(self(old), &copy.sink), CM_OK);
-  Running next(kind_of<Keeper>(), host);
   const cm_saved_state saved{sizeof saved, 0, reinterpret_cast<const std::uint8_t*>(copy.message.data()),
                              copy.message.size(), "1.2.0"};
   ASSERT_EQ(of(next).load(self(next), &saved), CM_OK);
   ASSERT_EQ(of(next).resumed(self(next)), CM_OK);
-  EXPECT_THAT(host.lines, ElementsAre(testing::HasSubstr("resumed with 2 of 1.2.0")));
+  EXPECT_THAT(lines(next), ElementsAre(testing::HasSubstr("resumed with 2 of 1.2.0")));
 }
 
 TEST_F(State, ThatDoesNotParseIsRefused) {
-  Running next(kind_of<Keeper>(), host);
   const std::uint8_t garbage[] = {0xFF, 0xFF};
   const cm_saved_state saved{sizeof saved, 0, garbage, sizeof garbage, "1.0.0"};
   EXPECT_EQ(of(next).load(self(next), &saved), CM_BAD_MESSAGE);
 }
 
 TEST_F(State, OfAServiceWithoutOneIsEmpty) {
-  Running service(kind_of<Stateless>(), host);
-  EXPECT_EQ(of(service).save(self(service), &copy.sink), CM_OK);
+  const auto service = make<Stateless>();
+  EXPECT_EQ(of(*service).save(self(*service), &copy.sink), CM_OK);
   EXPECT_EQ(copy.message, "");
 }
 
 TEST_F(State, KnowsItsHandlersByKindAndName) {
-  Running service(kind_of<Keeper>(), host);
-  EXPECT_NE(of(service).has_handler(self(service), CM_HANDLER_TIMER, "Keeper::on_tick"), 0);
-  EXPECT_EQ(of(service).has_handler(self(service), CM_HANDLER_REPLY, "Keeper::on_tick"), 0);
-  EXPECT_EQ(of(service).has_handler(self(service), CM_HANDLER_TIMER, "Keeper::on_gone"), 0);
-  EXPECT_EQ(of(service).has_handler(self(service), 77, "Keeper::on_tick"), 0);
+  EXPECT_NE(of(next).has_handler(self(next), CM_HANDLER_TIMER, "Keeper::on_tick"), 0);
+  EXPECT_EQ(of(next).has_handler(self(next), CM_HANDLER_REPLY, "Keeper::on_tick"), 0);
+  EXPECT_EQ(of(next).has_handler(self(next), CM_HANDLER_TIMER, "Keeper::on_gone"), 0);
+  EXPECT_EQ(of(next).has_handler(self(next), 77, "Keeper::on_tick"), 0);
 }
 
 TEST_F(State, RowsGoOverAFewAtATime) {
-  Running old(kind_of<Keeper>(), host);
-  for (const char* key : {"a", "b", "c", "d", "e"}) ask(old, key);
+  for (const char* key : {"a", "b", "c", "d", "e"}) ask(key);
   of(old).follow(self(old), 1);
-  EXPECT_EQ(hand_over(old, 2), 3U);
+  EXPECT_EQ(hand_over(2), 3U);
   EXPECT_EQ(copy.handed_over, 2);
-  EXPECT_EQ(hand_over(old, 100), 0U);
+  EXPECT_EQ(hand_over(100), 0U);
   EXPECT_EQ(copy.handed_over, 5);
-  EXPECT_EQ(hand_over(old, 100), 0U);
+  EXPECT_EQ(hand_over(100), 0U);
   EXPECT_EQ(copy.handed_over, 5);
 }
 
 TEST_F(State, RowsThatChangedSinceGoOverAgainAndOthersDoNot) {
-  Running old(kind_of<Keeper>(), host);
-  for (const char* key : {"a", "b", "c"}) ask(old, key);
+  for (const char* key : {"a", "b", "c"}) ask(key);
   of(old).follow(self(old), 1);
-  EXPECT_EQ(hand_over(old, 2), 1U);
-  ask(old, "a");  // went over before: again
-  ask(old, "a");
-  ask(old, "c");  // did not yet: once is enough
-  EXPECT_EQ(hand_over(old, 100), 0U);
+  EXPECT_EQ(hand_over(2), 1U);
+  ask("a");  // went over before: again
+  ask("a");
+  ask("c");  // did not yet: once is enough
+  EXPECT_EQ(hand_over(100), 0U);
   EXPECT_EQ(copy.handed_over, 4);
 }
 
 TEST_F(State, FollowingIsBegunAnewAndEnds) {
-  Running old(kind_of<Keeper>(), host);
-  ask(old, "a");
+  ask("a");
   of(old).follow(self(old), 1);
-  hand_over(old, 100);
+  hand_over(100);
   of(old).follow(self(old), 1);
-  EXPECT_EQ(hand_over(old, 100), 0U);
+  EXPECT_EQ(hand_over(100), 0U);
   EXPECT_EQ(copy.handed_over, 2);
   of(old).follow(self(old), 0);
-  ask(old, "a");
-  EXPECT_EQ(hand_over(old, 100), 0U);
+  ask("a");
+  EXPECT_EQ(hand_over(100), 0U);
   EXPECT_EQ(copy.handed_over, 2);
 }
 
 TEST_F(State, ARowOfATableThatIsNoLongerThereIsNotFound) {
-  Running next(kind_of<Keeper>(), host);
   const std::uint8_t key[] = {'k'};
   EXPECT_EQ(of(next).load_row(self(next), "gone", key, 1, key, 0), CM_NOT_FOUND);
   EXPECT_EQ(of(next).load_row(self(next), "rows", key, 1, key, 0), CM_OK);
@@ -170,7 +176,7 @@ class Rows : public testing::Test {
     return made;
   }
   cellmesh::detail::Tables& tables() { return cellmesh::detail::Access::core(*keeper_).tables; }
-  FakeHost host_;
+  MemoryHost host_{kind_of<Keeper>()};
   std::unique_ptr<Keeper> keeper_;
   Copy copy_;
 };
