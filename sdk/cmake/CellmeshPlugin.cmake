@@ -2,6 +2,7 @@
 #   SOURCES <file>...
 #   PROTOS <file>...        its messages and settings, and those of others that it sends or handles ("client.proto")
 #   [PROTO_DIRS <dir>...]   where they are, besides the current folder and cellmesh's own
+#   [NAME <plugin>]         the plugin's name, where it is not that of the target: of another build of the same plugin
 #   [PROVIDES <kind>...]    kinds of service that it provides; its name unless said otherwise
 #   [REQUIRES <kind>...]    kinds of service that it talks to
 #   [VERSION <x.y.z>]       that of the project unless said otherwise
@@ -19,10 +20,10 @@ include(${CMAKE_CURRENT_LIST_DIR}/CellmeshCodegen.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/CellmeshPluginTest.cmake)
 
 function(cellmesh_add_plugin name)
-  cmake_parse_arguments(PARSE_ARGV 1 A "C_ABI;NO_INSTALL" "VERSION" "SOURCES;PROTOS;PROTO_DIRS;PROVIDES;REQUIRES")
+  cmake_parse_arguments(PARSE_ARGV 1 A "C_ABI;NO_INSTALL" "NAME;VERSION" "SOURCES;PROTOS;PROTO_DIRS;PROVIDES;REQUIRES")
   if(A_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "cellmesh_add_plugin(${name}): unknown argument ${A_UNPARSED_ARGUMENTS}; known are SOURCES, "
-                        "PROTOS, PROTO_DIRS, PROVIDES, REQUIRES, VERSION, C_ABI and NO_INSTALL")
+                        "PROTOS, PROTO_DIRS, NAME, PROVIDES, REQUIRES, VERSION, C_ABI and NO_INSTALL")
   endif()
   if(NOT A_SOURCES)
     message(FATAL_ERROR "cellmesh_add_plugin(${name}): name its source files after SOURCES")
@@ -31,8 +32,11 @@ function(cellmesh_add_plugin name)
     message(FATAL_ERROR "cellmesh_add_plugin(${name}): name the .proto files of its messages after PROTOS, its own and "
                         "those of others that it uses, as client.proto")
   endif()
+  if(NOT A_NAME)
+    set(A_NAME ${name})
+  endif()
   if(NOT A_PROVIDES)
-    set(A_PROVIDES ${name})
+    set(A_PROVIDES ${A_NAME})
   endif()
   _cellmesh_plugin_version(version "${A_VERSION}")
   set(cxx_sources ${A_SOURCES})
@@ -47,7 +51,7 @@ function(cellmesh_add_plugin name)
   endif()
 
   set(output ${CMAKE_CURRENT_BINARY_DIR}/${name}.gen)
-  set(parameters plugin=${name} version=${version})
+  set(parameters plugin=${A_NAME} version=${version})
   foreach(kind IN LISTS A_PROVIDES)
     list(APPEND parameters provides=${kind})
   endforeach()
@@ -55,17 +59,17 @@ function(cellmesh_add_plugin name)
     list(APPEND parameters requires=${kind})
   endforeach()
   set(runtime lite)
-  set(header ${name}.plugin.hpp)
+  set(header ${A_NAME}.plugin.hpp)
   set(links cellmesh::sdk protobuf::libprotobuf-lite)
   if(A_C_ABI)
     set(runtime none)
-    set(header ${name}.plugin.h)
+    set(header ${A_NAME}.plugin.h)
     set(links cellmesh::abi)
   endif()
   cellmesh_generate(generated OUTPUT ${output} RUNTIME ${runtime} PROTOS ${A_PROTOS} PROTO_DIRS ${A_PROTO_DIRS}
-    PARAMETERS ${parameters} ALSO ${header} ${name}.manifest.c)
+    PARAMETERS ${parameters} ALSO ${header} ${A_NAME}.manifest.c)
   # The manifest's section holds its bytes and nothing else, not a sanitizer's padding.
-  set_source_files_properties(${output}/${name}.manifest.c PROPERTIES COMPILE_OPTIONS "-w;-fno-sanitize=all")
+  set_source_files_properties(${output}/${A_NAME}.manifest.c PROPERTIES COMPILE_OPTIONS "-w;-fno-sanitize=all")
 
   set(runtime ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/plugin)
   add_library(${name} MODULE ${A_SOURCES} ${generated_ALL} ${runtime}/unload.c)

@@ -81,16 +81,10 @@ std::string plugin_header(const std::vector<const pb::FileDescriptor*>& files, c
   write_head(out, "the .proto files of the plugin " + plugin.name);
   out << "#include <cellmesh/message.hpp>\n\n";
   for (const auto* file : files) out << "#include \"" << base_name(*file) << ".cellmesh.hpp\"\n";
-  out << '
-' << plugin_macros(plugin) << "
-namespace cellmesh::gen {
-
-";
+  out << '\n' << plugin_macros(plugin) << "\nnamespace cellmesh::gen {\n\n";
   write_list(out, "Messages", "MessageList", model.messages);
   write_list(out, "Settings", "SettingsList", model.settings);
-  out << "
-}  // namespace cellmesh::gen
-";
+  out << "\n}  // namespace cellmesh::gen\n";
   return out.str();
 }
 

@@ -140,8 +140,26 @@ struct CommandsTest : testing::Test {
            [this](const std::string& name, const discovery::Discovery::Done& done) {
              done_to.push_back("unload " + name);
              done({});
+           },
+       .reload =
+           [this](const std::string& name, const std::string& file, const Sources::Reloaded& done) {
+             done_to.push_back("reload " + name + " " + file);
+             done({{"ok", name != "bad"}, {"plugin", name}});
+           },
+       .rollback =
+           [this](const std::string& name, const Sources::Reloaded& done) {
+             done_to.push_back("rollback " + name);
+             done({{"ok", true}, {"plugin", name}});
            }});
 };
+
+TEST_F(CommandsTest, AReloadAnswersWithItsReport) {
+  EXPECT_EQ(ask("reload", R"({"name":"chat","file":"/tmp/chat.so"})")->at("ok"), true);
+  EXPECT_EQ(ask("reload", R"({"name":"bad"})")->at("ok"), false);
+  EXPECT_EQ(ask("rollback", R"({"name":"chat"})")->at("plugin"), "chat");
+  EXPECT_THAT(ask("reload", "{}").error().text, HasSubstr("\"name\" is missing"));
+  EXPECT_THAT(done_to, ElementsAre("reload chat /tmp/chat.so", "reload bad ", "rollback chat"));
+}
 
 TEST_F(CommandsTest, StatusSaysWhatTheHostIsAndHowDiscoveryFares) {
   const json::object status = ask("status")->as_object();

@@ -2,6 +2,8 @@
 // thread does:
 //   sdk_reload TIMES LIBRARY...
 // A plugin must answer each message that it takes from clients, refuse what is cut short, and leave nothing behind.
+#include <cellmesh/testkit/memory_host.hpp>
+
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
@@ -18,11 +20,11 @@
 
 #include "cellmesh/manifest.pb.h"
 #include "unit/codegen/elf_view.hpp"
-#include "unit/sdk/fake_host.hpp"
 
 namespace {
 
-using cm::test::FakeHost;
+using cellmesh::test::Did;
+using cellmesh::test::MemoryHost;
 
 constexpr cm_request kFromAClient{0, 0, 0, {9, 0, 41}};
 
@@ -78,33 +80,30 @@ class Subject {
   }
 
   void use(const cm_service_kind& kind) {
-    FakeHost host(std::string(kind.kind) + "#0@test", std::string());
-    cm::test::Running service(kind, host);
-    require(service.created() && service.start() == CM_OK, "it does not start");
+    MemoryHost host(kind, {.settings = std::string()});
+    require(host.create() && host.start() == CM_OK, "it does not start");
     host.take();
     for (const auto& message : manifest_.messages()) {
       if (message.service() != kind.kind) continue;
       const auto id = static_cast<std::uint16_t>(message.id());
       for (const std::string text : {"hello", "throw", "hello again, and at some length this time"}) {
-        say(service, host, id, text);
+        say(host, id, text);
       }
-      const auto cut = service.message(kFromAClient, id, "\x0a\x7f");
+      const auto cut = host.deliver(kFromAClient, id, "\x0a\x7f");
       require(cut == CM_BAD_MESSAGE, "a message that is cut short comes to status " + std::to_string(cut));
     }
-    require(service.message(kFromAClient, 1, "") == CM_UNHANDLED, "it takes a message that it does not know");
-    service.stop();
+    require(host.deliver(kFromAClient, 1, "") == CM_UNHANDLED, "it takes a message that it does not know");
+    host.stop();
   }
 
-  void say(cm::test::Running& service, FakeHost& host, std::uint16_t id, const std::string& text) {
+  void say(MemoryHost& host, std::uint16_t id, const std::string& text) {
     host.take();
-    const auto status =
-        service.message(kFromAClient, id, "\x0a" + std::string(1, static_cast<char>(text.size())) + text);
+    const auto status = host.deliver(kFromAClient, id, "\x0a" + std::string(1, static_cast<char>(text.size())) + text);
     if (status == CM_FAULT) {
-      require(!host.faults.empty(), "it does not say why it failed");
-      host.faults.clear();
+      require(!host.take_faults().empty(), "it does not say why it failed");
       ++faults_;
     } else {
-      require(status == CM_OK && host.take("reply").size() == 1, "it does not answer '" + text + "'");
+      require(status == CM_OK && host.take(Did::reply).size() == 1, "it does not answer '" + text + "'");
       ++answers_;
     }
   }

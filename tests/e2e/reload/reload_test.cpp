@@ -1,0 +1,200 @@
+// A plugin's code is replaced while players use it.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "e2e/reload/traffic.hpp"
+#include "support/deployment.hpp"
+
+namespace cm::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class Reload : public testing::Test {
+ protected:
+  Reload() {
+    copy_plugins(plugins_);
+    put("keeper_v1");
+    mesh_.emplace(Shape::embedded, Deployment::Options{.plugin_dir = plugins_, .arguments = {}, .env = {}});
+  }
+  // Puts a build of the keeper in the place of the one in the folder, as a linker or a copy does it.
+  void put(const std::string& build) {
+    fs::copy_file(test_plugins() / (build + ".so"), plugins_ / ".new", fs::copy_options::overwrite_existing);
+    fs::rename(plugins_ / ".new", plugins_ / "keeper.so");
+  }
+  Host& host() { return mesh_->host("agent"); }
+  boost::json::object reload(const std::string& plugin, const fs::path& file = {}) {
+    std::vector<std::string> words{"reload", plugin};
+    if (!file.empty()) words.push_back(file.string());
+    const auto ctl = host().ctl(words);
+    if (!ctl.json.is_object()) throw std::runtime_error("no report: " + ctl.output);
+    EXPECT_EQ(ctl.code == 0, ctl.json.at("ok").as_bool());
+    return ctl.json.as_object();
+  }
+  // Why a build is refused; the old one must go on.
+  std::string refusal(const std::string& build) {
+    const auto report = reload("keeper", test_plugins() / (build + ".so"));
+    EXPECT_FALSE(report.at("ok").as_bool());
+    return report.contains("why") ? std::string(report.at("why").as_string()) : "";
+  }
+  std::size_t generations(const std::string& plugin) {
+    for (const auto& p : host().query({"plugins"}).as_array()) {
+      if (p.at("name").as_string() == plugin) return p.at("generations").as_array().size();
+    }
+    return 0;
+  }
+  Traffic traffic() { return Traffic(mesh_->login_address()); }
+
+  TempDir folder_;
+  const fs::path plugins_ = folder_ / "plugins";
+  std::optional<Deployment> mesh_;
+};
+
+TEST_F(Reload, AnotherVersionTakesOverEveryPlayerAndTheTimerWithNothingLost) {
+  Traffic traffic(mesh_->login_address());
+  ASSERT_TRUE(traffic.await(100)) << traffic.end();
+  EXPECT_EQ(traffic.version(), 1U);
+  for (int i = 0; i < 5; ++i) {
+    const std::uint32_t next = i % 2 == 0 ? 2 : 1;
+    const auto ticks = traffic.ticks();
+    const auto report = reload("keeper", test_plugins() / ("keeper_v" + std::to_string(next) + ".so"));
+    ASSERT_TRUE(report.at("ok").as_bool()) << boost::json::serialize(report);
+    ASSERT_TRUE(traffic.await(100)) << traffic.end();
+    EXPECT_EQ(traffic.version(), next);
+    EXPECT_GE(traffic.ticks(), ticks);
+    const auto then = traffic.ticks();
+    EXPECT_TRUE(wait_until([&] { return traffic.ticks() > then; })) << "the timer does not fire any more";
+  }
+  EXPECT_EQ(traffic.end(), "");
+  EXPECT_EQ(generations("keeper"), 1U) << "older ones are closed";
+}
+
+TEST_F(Reload, AgentGameAndHubTakeOverWithTheirClientsConnected) {
+  Traffic traffic(mesh_->login_address());
+  Client ann = mesh_->player();
+  Client bob = mesh_->player();
+  for (const char* plugin : {"agent", "game", "hub", "login", "agent", "hub"}) {
+    const auto report = reload(plugin);
+    ASSERT_TRUE(report.at("ok").as_bool()) << boost::json::serialize(report);
+    chat(ann, std::string("after ") + plugin);
+    expect_chat(bob, std::string("after ") + plugin);
+  }
+  // What the agent knew of its clients it knows still.
+  ann.send(verify_req(mesh_->ticket()));
+  ann.expect_notice(proto::NoticeACK::AlreadyVerified);
+  chat(ann, "still in");
+  EXPECT_EQ(traffic.end(), "");
+}
+
+TEST_F(Reload, SavingTheFileOfADevHostIsEnough) {
+  Traffic traffic(mesh_->login_address());
+  ASSERT_TRUE(traffic.await(10)) << traffic.end();
+  put("keeper_v2");
+  EXPECT_TRUE(wait_until([&] { return traffic.version() == 2; }, seconds(60))) << tail(host().log());
+  EXPECT_EQ(traffic.end(), "");
+}
+
+TEST_F(Reload, AFaultyVersionIsRolledBackByItself) {
+  Client player = mesh_->player();
+  keeper::CountREQ req;
+  player.send(req);
+  EXPECT_EQ(player.expect<keeper::CountACK>().counted(), 1U);
+  ASSERT_TRUE(reload("keeper", test_plugins() / "keeper_faulty.so").at("ok").as_bool());
+  ASSERT_TRUE(wait_until(
+      [&] {
+        player.send(req);
+        for (;;) {
+          const auto frame = player.read();
+          if (!frame) throw std::runtime_error("closed");
+          if (frame->is<keeper::CountACK>()) return true;
+          if (frame->is<proto::NoticeACK>()) return false;
+        }
+      },
+      seconds(60)))
+      << tail(host().log());
+  EXPECT_TRUE(host().wait_for_log("rolled back a plugin"));
+}
+
+TEST_F(Reload, TheVersionBeforeComesBackByHandWithTheNewOnesState) {
+  Traffic traffic(mesh_->login_address());
+  ASSERT_TRUE(traffic.await(10)) << traffic.end();
+  EXPECT_EQ(host().ctl({"rollback", "keeper"}).code, 1) << "there is none yet";
+  ASSERT_TRUE(reload("keeper", test_plugins() / "keeper_v2.so").at("ok").as_bool());
+  ASSERT_TRUE(traffic.await(50)) << traffic.end();
+  EXPECT_EQ(traffic.version(), 2U);
+  EXPECT_EQ(host().ctl({"rollback", "keeper"}).code, 0);
+  ASSERT_TRUE(traffic.await(50)) << traffic.end();
+  EXPECT_EQ(traffic.version(), 1U);
+  EXPECT_EQ(traffic.end(), "");
+}
+
+// ---- bad builds: each is refused with its reason, under traffic, and the old one goes on
+
+struct Bad {
+  std::string build;
+  std::string why;
+};
+class BadReload : public Reload, public testing::WithParamInterface<Bad> {};
+
+TEST_P(BadReload, IsRefusedAndTheOldGenerationGoesOn) {
+  Traffic traffic(mesh_->login_address());
+  ASSERT_TRUE(traffic.await(20)) << traffic.end();
+  EXPECT_THAT(refusal(GetParam().build), HasSubstr(GetParam().why));
+  ASSERT_TRUE(traffic.await(20)) << traffic.end();
+  EXPECT_EQ(traffic.version(), 1U);
+  EXPECT_EQ(traffic.end(), "");
+  EXPECT_EQ(generations("keeper"), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Builds, BadReload,
+                         testing::Values(Bad{"keeper_throws_in_create", "thrown by create"},
+                                         Bad{"keeper_throws_in_load", "thrown by load"},
+                                         Bad{"keeper_aborts", "SIGABRT"}, Bad{"keeper_crashes", "SIGSEGV"},
+                                         Bad{"keeper_exits", "exit code 7"}, Bad{"keeper_hangs", "no end within"},
+                                         Bad{"keeper_no_handler", "Keeper::on_tick"}),
+                         [](const auto& param) { return param.param.build.substr(7); });
+
+TEST_F(Reload, WhatIsNoPluginOrCutShortIsRefused) {
+  Traffic traffic(mesh_->login_address());
+  const fs::path file = folder_ / "bad.so";
+  fs::copy_file(test_plugins() / "keeper_v2.so", file);
+  fs::resize_file(file, fs::file_size(file) / 2);
+  EXPECT_FALSE(reload("keeper", file).at("ok").as_bool());
+  fs::resize_file(file, 3);
+  EXPECT_FALSE(reload("keeper", file).at("ok").as_bool());
+  EXPECT_FALSE(reload("keeper", folder_ / "nothing.so").at("ok").as_bool());
+  const auto other = reload("keeper", plugins_ / "echo.so");
+  EXPECT_THAT(std::string(other.at("why").as_string()), HasSubstr("cannot take the place of keeper"));
+  ASSERT_TRUE(traffic.await(20)) << traffic.end();
+  EXPECT_EQ(traffic.end(), "");
+}
+
+TEST(ReloadByKv, NamingAnotherVersionInTheListIsEnough) {
+  TempDir folder;
+  const fs::path plugins = folder / "plugins";
+  copy_plugins(plugins);
+  fs::copy_file(test_plugins() / "keeper_v1.so", plugins / "keeper.so");
+  fs::copy_file(test_plugins() / "keeper_v2.so", plugins / "keeper-2.so");
+  Deployment mesh(Shape::consul, {.plugin_dir = plugins, .arguments = {}, .env = {}});
+  Host& host = mesh.add_host("extra", {"--index", "3"});
+  ASSERT_TRUE(wait_until([&] { return mesh.consul().kv_get("cellmesh/hosts/3@dev/plugins").has_value(); }));
+  mesh.consul().kv_put("cellmesh/hosts/3@dev/plugins", "keeper@1.0.0");
+  Client player = mesh.player();
+  const auto version = [&]() -> std::uint32_t {
+    player.send(keeper::CountREQ());
+    for (;;) {
+      const auto frame = player.read();
+      if (!frame) throw std::runtime_error("closed");
+      if (frame->is<keeper::CountACK>()) return frame->as<keeper::CountACK>().version();
+      if (frame->is<proto::NoticeACK>()) return 0;
+    }
+  };
+  ASSERT_TRUE(wait_until([&] { return version() == 1; }, seconds(60))) << tail(host.log());
+  mesh.consul().kv_put("cellmesh/hosts/3@dev/plugins", "keeper@2.0.0");
+  EXPECT_TRUE(wait_until([&] { return version() == 2; }, seconds(60))) << tail(host.log());
+}
+
+}  // namespace
+}  // namespace cm::test
