@@ -5,6 +5,9 @@
 #
 # A GoogleTest program from the plugin's own objects, its generated code and the testkit, run by ctest: no process, no
 # network. Debian's libgtest-dev and libgmock-dev have GoogleTest; or make the target GTest::gtest_main yourself.
+#
+# A plugin by the C headers alone has no C++ classes of its messages: make them with cellmesh_proto_library(), RUNTIME
+# lite, link it to the test and include its "<proto>.cellmesh.hpp".
 include_guard(GLOBAL)
 
 function(cellmesh_add_plugin_test name)
@@ -32,7 +35,9 @@ function(cellmesh_add_plugin_test name)
   add_executable(${name} ${A_SOURCES} $<FILTER:$<TARGET_OBJECTS:${A_PLUGIN}>,EXCLUDE,/plugin/unload[.]c[.]>)
   target_include_directories(${name} SYSTEM PRIVATE ${generated})
   target_include_directories(${name} PRIVATE $<TARGET_PROPERTY:${A_PLUGIN},INCLUDE_DIRECTORIES>)
-  target_compile_definitions(${name} PRIVATE $<TARGET_PROPERTY:${A_PLUGIN},COMPILE_DEFINITIONS>)
+  # A <plugin>.plugin.h has no types for the testkit to read.
+  target_compile_definitions(${name} PRIVATE
+    $<FILTER:$<TARGET_PROPERTY:${A_PLUGIN},COMPILE_DEFINITIONS>,EXCLUDE,^CELLMESH_PLUGIN_MESSAGES=.*[.]h.$>)
   target_link_libraries(${name} PRIVATE
     cellmesh::testkit $<TARGET_PROPERTY:${A_PLUGIN},LINK_LIBRARIES> ${A_LINKS}
     $<IF:$<TARGET_EXISTS:GTest::gmock_main>,GTest::gmock_main,GTest::gtest_main>)
