@@ -1,6 +1,7 @@
 // A plugin's code is replaced while players use it.
 #include <gmock/gmock.h>
 
+#include <boost/json.hpp>
 #include <filesystem>
 
 #include "e2e/reload/traffic.hpp"

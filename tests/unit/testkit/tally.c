@@ -79,8 +79,7 @@ static const void *get_extension(void *data, const char *id) {
   return NULL;
 }
 
-static const cm_service_kind kind = {sizeof kind, 0,    "tally",    create,       destroy,
-                                     start,       stop, on_message, get_extension};
+static const cm_service_kind kind = {sizeof kind, 0, "tally", create, destroy, start, stop, on_message, get_extension};
 static const cm_service_kind *const kinds[] = {&kind};
 
 CM_EXPORT const cm_plugin cellmesh_plugin = {

@@ -1,5 +1,7 @@
 #include <cellmesh/testkit.hpp>
 
+#include "tally.cellmesh.hpp"
+
 #include <gmock/gmock.h>
 
 namespace {

@@ -8,9 +8,8 @@
  *
  * Life of a service: create -> start -> any number of on_... hooks -> stop -> destroy, all [service-thread], no two
  * hooks at once. Of these a failure of create or start undoes what was done (start: stop is not called, destroy is).
- * A generation that takes over at a reload gets create -> load -> resumed instead, and the one before it destroy without
- * stop: see state.h.
- * No exception may leave a hook; a C++ author's are fenced by the C++ face.
+ * A generation that takes over at a reload gets create -> load -> resumed instead, and the one before it destroy
+ * without stop: see state.h. No exception may leave a hook; a C++ author's are fenced by the C++ face.
  */
 #ifndef CELLMESH_ABI_PLUGIN_H
 #define CELLMESH_ABI_PLUGIN_H
