@@ -41,12 +41,12 @@ class Reload : public testing::Test {
     return report.contains("why") ? std::string(report.at("why").as_string()) : "";
   }
   std::size_t generations(const std::string& plugin) {
-    for (const auto& p : host().query({"plugins"}).as_array()) {
+    const auto plugins = host().query({"plugins"});
+    for (const auto& p : plugins.as_array()) {
       if (p.at("name").as_string() == plugin) return p.at("generations").as_array().size();
     }
     return 0;
   }
-  Traffic traffic() { return Traffic(mesh_->login_address()); }
 
   TempDir folder_;
   const fs::path plugins_ = folder_ / "plugins";
