@@ -54,7 +54,8 @@ void status(const Shared& s, const json::object&, const Done& done) {
                       {"reachable", state.reachable},
                       {"registered", state.registered},
                       {"last_error", state.last_error}};
-  out["services"] = s->registry.snapshot()->entries.size();
+  const auto snapshot = s->registry.snapshot();
+  out["services"] = snapshot->entries.size();
   std::size_t rules = 0;
   for (const auto& [service, routes] : s->routes.all()) rules += routes.rules.size();
   out["routes"] = rules;

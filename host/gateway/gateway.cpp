@@ -210,7 +210,8 @@ void Gateway::on_plugins_up(const base::Status& status) {
       return;
     }
   }
-  for (const auto& entry : registry_.snapshot()->entries) {
+  const auto services = registry_.snapshot();
+  for (const auto& entry : services->entries) {
     if (entry.host.empty() && !entry.public_address.empty()) {
       logger().info("{} takes clients at {}", names_.service_id(entry.ref), entry.public_address);
     }
@@ -241,7 +242,8 @@ void Gateway::tick() {
 void Gateway::stop() {
   if (admin_) admin_->stop();
   if (registrar_) registrar_->withdraw();
-  for (const auto& entry : registry_.snapshot()->entries) {
+  const auto services = registry_.snapshot();
+  for (const auto& entry : services->entries) {
     if (entry.host.empty() && entry.clients) sessions_->stop_accepting(entry.ref);
   }
   clean_ = !plugins_ || plugins_->stop_all();  // interrupts a load that waits

@@ -152,7 +152,8 @@ admin::Handlers Gateway::commands() {
   sources.clients = [this](const std::string& agent, std::size_t limit, const auto& done) {
     auto owner = routing::ServiceRef::none;
     admin::Sources::ClientPage page;
-    for (const auto& entry : registry_.snapshot()->entries) {
+    const auto services = registry_.snapshot();
+    for (const auto& entry : services->entries) {
       const auto id = names_.service_id(entry.ref);
       if (!entry.host.empty() || !entry.clients || (!agent.empty() && id != agent)) continue;
       if (!agent.empty()) owner = entry.ref;

@@ -248,13 +248,15 @@ void Gateway::update_kinds(const plugin::Manifest* loading) {
   for (const auto& info : plugins_->list()) add(info.manifest);
   if (loading != nullptr) add(*loading);
   bool routes = false;
-  for (const auto& entry : registry_.snapshot()->entries) {
+  const auto services = registry_.snapshot();
+  for (const auto& entry : services->entries) {
     if (!entry.host.empty()) continue;
     own.insert(std::string(names_.service_id(entry.ref)));
     routes = routes || entry.gateway;
   }
   if (routes) {
-    for (const auto kind : routes_.table()->kinds) needed.insert(std::string(names_.kind_name(kind)));
+    const auto table = routes_.table();
+    for (const auto kind : table->kinds) needed.insert(std::string(names_.kind_name(kind)));
   }
   peers_->set_own(std::move(own));
   peers_->set_kinds(std::move(needed), std::move(provided));

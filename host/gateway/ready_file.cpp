@@ -12,7 +12,8 @@ namespace cm::gateway {
 base::Status write_ready_file(const std::string& path, const std::string& host, const routing::Registry& registry) {
   namespace json = boost::json;
   json::array frontends;
-  for (const auto& entry : registry.snapshot()->entries) {
+  const auto services = registry.snapshot();
+  for (const auto& entry : services->entries) {
     if (!entry.host.empty() || entry.public_address.empty()) continue;
     frontends.push_back(json::object{
         {"service", registry.names().service_id(entry.ref)}, {"transport", "tcp"}, {"address", entry.public_address}});

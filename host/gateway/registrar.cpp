@@ -21,16 +21,16 @@ void Registrar::on_event(routing::Registry::Event event, routing::ServiceRef ref
 }
 
 void Registrar::refresh_loads() {
-  for (const auto& entry : registry_.snapshot()->entries) bring_up_to_date(entry.ref);
+  const auto services = registry_.snapshot();
+  for (const auto& entry : services->entries) bring_up_to_date(entry.ref);
 }
 
 void Registrar::bring_up_to_date(routing::ServiceRef ref) {
   const std::lock_guard lock(mutex_);
   if (!active_) return;
-  const auto snapshot = registry_.snapshot();
-  const auto* entry = snapshot->find(ref);
+  const auto entry = registry_.find(ref);
   const auto it = registered_.find(ref);
-  if (entry == nullptr || !entry->host.empty()) {
+  if (!entry || !entry->host.empty()) {
     if (it == registered_.end()) return;
     discovery_.deregister_service(it->second.id);
     registered_.erase(it);

@@ -120,9 +120,8 @@ bool LinkTable::is_up(const std::string& host) const {
 }
 
 void LinkTable::give_way(routing::ServiceRef service) const {
-  const auto snapshot = registry_.snapshot();
-  const auto* entry = snapshot->find(service);
-  if (entry == nullptr || entry->host.empty()) return;
+  const auto entry = registry_.find(service);
+  if (!entry || entry->host.empty()) return;
   const std::lock_guard lock(mutex_);
   const auto it = links_.find(entry->host);
   if (it != links_.end()) it->second->give_way(service);

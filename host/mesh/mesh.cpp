@@ -34,9 +34,8 @@ struct Mesh::Impl {
       return;
     }
     if (event != Registry::Event::down) {
-      const auto snapshot = table->registry().snapshot();
-      const auto* entry = snapshot->find(ref);
-      if (entry != nullptr && !entry->host.empty()) return;
+      const auto entry = table->registry().find(ref);
+      if (entry && !entry->host.empty()) return;
     }
     table->for_each([](Link& link) { link.on_local_change(); });
   }

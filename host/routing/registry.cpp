@@ -43,6 +43,12 @@ Registry::SnapshotPtr Registry::snapshot() const {
   return current_;
 }
 
+std::optional<Registry::Entry> Registry::find(ServiceRef ref) const {
+  const SnapshotPtr now = snapshot();
+  const Entry* entry = now->find(ref);
+  return entry != nullptr ? std::optional<Entry>(*entry) : std::nullopt;
+}
+
 Delivery Registry::deliver(const Snapshot& snapshot, const Envelope& envelope) {
   const Entry* entry = snapshot.find(envelope.to);
   if (entry == nullptr) return Delivery::gone;
@@ -151,7 +157,7 @@ void Registry::publish(std::shared_ptr<Snapshot> next) {
   index(*next);
   SnapshotPtr old;  // dies after the lock: it may be the last owner of a destination
   const std::lock_guard lock(mutex_);
-  old = std::exchange(current_, std::move(next));
+  old = std::exchange(current_, SnapshotPtr(std::move(next)));
   version_.store(current_->version, std::memory_order_release);
 }
 

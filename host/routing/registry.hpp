@@ -5,10 +5,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/held.hpp"
 #include "routing/destination.hpp"
 #include "routing/names.hpp"
 
@@ -48,12 +50,14 @@ class Registry {
       return i < by_ref.size() && by_ref[i] != 0 ? &entries[by_ref[i] - 1] : nullptr;
     }
   };
-  using SnapshotPtr = std::shared_ptr<const Snapshot>;
+  using SnapshotPtr = base::Held<Snapshot>;
 
   explicit Registry(Names& names) : names_(names) {}
 
   // The current snapshot. A thread in a loop uses a View instead. [any thread]
   [[nodiscard]] SnapshotPtr snapshot() const;
+  // A copy of what is known of one service; nothing when it is not up. [any thread]
+  [[nodiscard]] std::optional<Entry> find(ServiceRef ref) const;
 
   // A thread's own hold on the current snapshot: get() costs one atomic load while nothing changes. The reference is
   // valid until the next get() on the same view. One view a thread.

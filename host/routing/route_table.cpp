@@ -140,7 +140,7 @@ base::Status Routes::rebuild(std::map<std::string, ServiceRoutes> next) {
   table->version = table_->version + 1;
   routes_ = std::move(next);
   version_.store(table->version, std::memory_order_release);
-  table_ = std::move(table);
+  table_ = TablePtr(std::move(table));
   return {};
 }
 

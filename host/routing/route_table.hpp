@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/held.hpp"
 #include "base/result.hpp"
 #include "routing/names.hpp"
 
@@ -58,7 +59,7 @@ class Routes {
  public:
   explicit Routes(Names& names);
 
-  using TablePtr = std::shared_ptr<const RouteTable>;
+  using TablePtr = base::Held<RouteTable>;
   [[nodiscard]] TablePtr table() const;  // [any thread]
 
   // As Registry::View.

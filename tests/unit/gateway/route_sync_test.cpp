@@ -25,7 +25,7 @@ struct RouteSyncTest : ::testing::Test {
     sync.start();
     discovery.run();
   }
-  RouteMode chat() { return routes.table()->find(29052).mode; }
+  RouteMode chat() { return (*routes.table()).find(29052).mode; }
   std::string in_kv() {
     return discovery.kv.contains("cellmesh/routes/game") ? discovery.kv["cellmesh/routes/game"].value : "";
   }

@@ -159,7 +159,7 @@ TEST_F(Handshake, AServiceThatIsAnnouncedTwiceComesUpWhenTheFirstGoes) {
   auto& second = c.up("chat#0@t");
   c.up("mail#0@t");
   ASSERT_TRUE(a->wait_sees("mail#0@t"));
-  EXPECT_EQ(a->registry.snapshot()->find(a->ref("chat#0@t"))->host, "b");
+  EXPECT_EQ(a->registry.find(a->ref("chat#0@t"))->host, "b");
   b.down("chat#0@t");
   EXPECT_TRUE(wait_until([&] {
     const auto snapshot = a->registry.snapshot();

@@ -86,7 +86,7 @@ class Host {
   void down(const std::string& id) { EXPECT_TRUE(registry.remove(ref(id))); }
 
   ServiceRef ref(const std::string& id) { return names.service(id); }
-  [[nodiscard]] bool sees(const std::string& id) { return registry.snapshot()->find(ref(id)) != nullptr; }
+  [[nodiscard]] bool sees(const std::string& id) { return registry.find(ref(id)).has_value(); }
   bool wait_sees(const std::string& id) {
     return wait_until([&] { return sees(id); });
   }

@@ -7,13 +7,13 @@ using LinkBasics = LinkTest;
 
 TEST_F(LinkBasics, ServicesOfEachAreKnownToTheOther) {
   link();
-  const auto entry = *a->registry.snapshot()->find(a->ref("hub#0@t"));
+  const auto entry = a->registry.find(a->ref("hub#0@t")).value();
   EXPECT_EQ(entry.host, "b");
   EXPECT_EQ(entry.kind, a->names.kind("hub"));
   EXPECT_EQ(entry.clients, nullptr);
   b->up("agent#0@t", "127.0.0.1:4000");
   ASSERT_TRUE(a->wait_sees("agent#0@t"));
-  const auto agent = *a->registry.snapshot()->find(a->ref("agent#0@t"));
+  const auto agent = a->registry.find(a->ref("agent#0@t")).value();
   EXPECT_EQ(agent.public_address, "127.0.0.1:4000");
   EXPECT_TRUE(agent.gateway);
   EXPECT_NE(agent.clients, nullptr);
@@ -22,7 +22,7 @@ TEST_F(LinkBasics, ServicesOfEachAreKnownToTheOther) {
 TEST_F(LinkBasics, ChangesOfAServiceAreTold) {
   link();
   b->registry.update(b->ref("hub#0@t"), [](auto& entry) { entry.draining = true; });
-  EXPECT_TRUE(wait_until([&] { return a->registry.snapshot()->find(a->ref("hub#0@t"))->draining; }));
+  EXPECT_TRUE(wait_until([&] { return a->registry.find(a->ref("hub#0@t"))->draining; }));
   b->registry.set_load(b->ref("hub#0@t"), 17, 60'000);
   EXPECT_TRUE(wait_until([&] {
     const auto snapshot = a->registry.snapshot();

@@ -18,7 +18,7 @@ TEST(LifetimeTest, HooksRunInTheirOrderOnOneThread) {
   EXPECT_TRUE(service->stop());
   EXPECT_EQ(puppet.all(), (std::vector<std::string>{"create", "start", "message 5 x", "stop", "destroy"}));
   EXPECT_EQ(threads.size(), 1U);
-  EXPECT_EQ(rig.registry.snapshot()->find(service->ref()), nullptr);
+  EXPECT_FALSE(rig.registry.find(service->ref()));
 }
 
 TEST(LifetimeTest, IsNotPickedBeforeItHasStarted) {
@@ -53,7 +53,7 @@ TEST(LifetimeTest, FailedCreateAndStartLeaveNothing) {
   ASSERT_FALSE(status);
   EXPECT_NE(status.error().text.find("no database"), std::string::npos);
   EXPECT_EQ(unstarted.all(), (std::vector<std::string>{"create", "start", "destroy"}));
-  EXPECT_TRUE(rig.registry.snapshot()->entries.empty());
+  EXPECT_TRUE((*rig.registry.snapshot()).entries.empty());
 }
 
 TEST(LifetimeTest, IdThatIsUpElsewhereIsRefused) {
@@ -153,7 +153,7 @@ TEST(LifetimeTest, HookThatHangsIsGivenUpAndItsServiceTakenOutOfTheMesh) {
     hang.inside.get_future().wait();
     EXPECT_FALSE(service->stop());
     EXPECT_TRUE(service->given_up());
-    EXPECT_EQ(rig.registry.snapshot()->find(service->ref()), nullptr);
+    EXPECT_FALSE(rig.registry.find(service->ref()));
     EXPECT_EQ(service->mailbox()->deliver({.kind = Kind::message, .msg_id = 5}), Delivery::gone);
     hang.let_go.set_value();
     destroyed.get_future().wait();
@@ -184,7 +184,7 @@ TEST(LifetimeTest, StartThatHangsIsRefusedInBoundedTime) {
   EXPECT_FALSE(service->stop());
   hang.let_go.set_value();
   destroyed.get_future().wait();
-  EXPECT_EQ(rig.registry.snapshot()->find(service->ref()), nullptr);
+  EXPECT_FALSE(rig.registry.find(service->ref()));
   std::weak_ptr<Service> weak = service;
   rig.forget(service);
   service.reset();

@@ -89,7 +89,7 @@ TEST_F(RegistryTest, PickPutsUnknownLoadLastAndSkipsWhatIsGoingDown) {
   registry.set_load(names.service("game#1@dev"), 1000, 60'000);
   EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("game"))->ref, names.service("game#1@dev"));
   registry.set_load(names.service("game#1@dev"), 1000, 0);  // expired
-  EXPECT_FALSE(Registry::load_known(*registry.snapshot()->find(names.service("game#1@dev"))));
+  EXPECT_FALSE(Registry::load_known(registry.find(names.service("game#1@dev")).value()));
   registry.update(names.service("game#1@dev"), [](ServiceEntry& e) { e.draining = true; });
   for (int i = 0; i < 20; ++i)
     EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("game"))->ref, names.service("game#0@dev"));

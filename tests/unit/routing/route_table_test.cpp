@@ -38,9 +38,9 @@ TEST(Routes, AMessageWithoutARuleIsBlocked) {
   Names names;
   Routes routes(names);
   ASSERT_TRUE(routes.set(game()));
-  EXPECT_EQ(routes.table()->find(29052).mode, RouteMode::auth);
-  EXPECT_EQ(names.kind_name(routes.table()->find(29052).kind), "game");
-  EXPECT_EQ(routes.table()->find(1).mode, RouteMode::blocked);
+  EXPECT_EQ((*routes.table()).find(29052).mode, RouteMode::auth);
+  EXPECT_EQ(names.kind_name((*routes.table()).find(29052).kind), "game");
+  EXPECT_EQ((*routes.table()).find(1).mode, RouteMode::blocked);
 }
 
 TEST(Routes, ACollisionIsRefusedNamingBothAndTheOldOnesStay) {
@@ -51,7 +51,7 @@ TEST(Routes, ACollisionIsRefusedNamingBothAndTheOldOnesStay) {
   ASSERT_FALSE(status);
   EXPECT_NE(status.error().text.find("proto.ChatREQ"), std::string::npos);
   EXPECT_NE(status.error().text.find("rps.PlayREQ"), std::string::npos);
-  EXPECT_EQ(names.kind_name(routes.table()->find(29052).kind), "game");
+  EXPECT_EQ(names.kind_name((*routes.table()).find(29052).kind), "game");
 }
 
 TEST(Routes, AChangeIsSeenByAViewAndTheOldTableStaysWhole) {
@@ -76,8 +76,8 @@ TEST(Routes, SetAllSkipsOnlyTheServiceThatCollides) {
                   {"echo", "1.0.0", {{3323, "proto.EchoREQ", RouteMode::auth}}}},
                  refused);
   EXPECT_EQ(refused.size(), 1U);
-  EXPECT_EQ(names.kind_name(routes.table()->find(29052).kind), "game");
-  EXPECT_EQ(routes.table()->find(3323).mode, RouteMode::auth);
+  EXPECT_EQ(names.kind_name((*routes.table()).find(29052).kind), "game");
+  EXPECT_EQ((*routes.table()).find(3323).mode, RouteMode::auth);
 }
 
 }  // namespace
