@@ -46,6 +46,7 @@ class Arrivals {
   void repeat_flow();
 
   [[nodiscard]] const routing::Registry::Snapshot& snapshot() { return view_.get(); }
+  void release_snapshot() { view_.release(); }
   [[nodiscard]] std::size_t parked_bytes() const { return parked_bytes_; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 

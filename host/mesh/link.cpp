@@ -110,6 +110,12 @@ void Link::abort() {
   abandon_attempt();
   finish_stop();
   queue_.close();
+  release_snapshots();
+}
+
+void Link::release_snapshots() {
+  arrivals_.release_snapshot();
+  local_.release_snapshot();
 }
 
 void Link::tick() {
@@ -133,6 +139,7 @@ void Link::tick() {
   dial_if_due();
   if (conn_ && ticks_ % kTicksPerLoad == 0) local_.send_loads(now);
   if (conn_ && sender_.stream().unsent() > 0) dirty();
+  release_snapshots();
   if (forget_if_idle()) worker_.retire(shared_from_this());
 }
 

@@ -87,6 +87,8 @@ class Link final : public RemoteHost,
   void keep_alive(std::int64_t now);
   void finish_stop();
   bool forget_if_idle();
+  // A snapshot of the Registry has this link's services in it, and so keeps the link itself alive.
+  void release_snapshots();
   void publish_info();
   [[nodiscard]] const char* state() const;
 

@@ -25,6 +25,7 @@ class LocalServices {
   void send_loads(std::int64_t now_ms);
   // A new stream: nothing is announced.
   void reset() { announced_.clear(); }
+  void release_snapshot() { view_.release(); }
 
   static constexpr std::uint32_t kLoadTtlMs = 6000;
 

@@ -60,7 +60,7 @@ class Registry {
   [[nodiscard]] std::optional<Entry> find(ServiceRef ref) const;
 
   // A thread's own hold on the current snapshot: get() costs one atomic load while nothing changes. The reference is
-  // valid until the next get() on the same view. One view a thread.
+  // valid until the next get() or release() on the same view. One view a thread.
   class View {
    public:
     explicit View(const Registry& registry) : registry_(registry) {}
@@ -69,6 +69,8 @@ class Registry {
         snapshot_ = registry_.snapshot();
       return *snapshot_;
     }
+    // Lets go of it until the next get(): a snapshot keeps alive what has gone since.
+    void release() { snapshot_ = {}; }
 
    private:
     const Registry& registry_;

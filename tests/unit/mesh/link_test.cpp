@@ -117,6 +117,18 @@ TEST_F(LinkBasics, AForgottenHostIsDialedNoMore) {
   EXPECT_TRUE(wait_until([&] { return a->mesh->links().empty(); }));
 }
 
+TEST_F(LinkBasics, AForgottenHostLeavesNothingBehind) {
+  link();
+  const std::weak_ptr<routing::Destination> way_to_b = a->registry.find(a->ref("hub#0@t"))->mailbox;
+  // a's side of the link has looked into the registry, where its own services of b stand.
+  b->send_all(b->envelope(Kind::message, "game#0@t", "hub#0@t", "look"));
+  ASSERT_TRUE(wait_until([&] { return game->got().size() == 1; }));
+  a->mesh->set_peers({});
+  kill_b();
+  EXPECT_TRUE(wait_until([&] { return a->mesh->links().empty(); }));
+  EXPECT_TRUE(wait_until([&] { return way_to_b.expired(); }));
+}
+
 TEST_F(LinkBasics, LinksTellWhatGoesOn) {
   link();
   a->send_all(a->envelope(Kind::message, "hub#0@t", "game#0@t", std::string(1000, 'x')));
