@@ -108,8 +108,11 @@ TEST_F(LinkFlow, WithTooMuchParkedTheLinkIsNotReadUntilThereIsRoom) {
   config_b.backlog = 64U << 10U;
   link(config_of("a"), config_b);
   hub->answer(Delivery::full);
-  // More than a hears of in time: it is on its way already.
+  // All of it is on its way before a can hear that hub is full.
+  proxy->hold(true);
   const std::uint64_t sent = fill("hub#0@t", 10'000, 400);
+  ASSERT_EQ(sent, 400U);
+  proxy->hold(false);
   ASSERT_TRUE(wait_until([&] { return b->link("a").parked > (64U << 10U); }));
   EXPECT_LE(b->link("a").parked, (64U << 10U) + (256U << 10U) + 20'000);
   EXPECT_EQ(a->link("b").state, "up");
