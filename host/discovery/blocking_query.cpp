@@ -51,6 +51,8 @@ void BlockingQuery::on_answer(ConsulAnswer answer) {
     return;
   }
   if (!answer.ok() && !answer.absent()) return later(answer.error);
+  // It may come from a Consul that has lost its data. The verdict comes first, and restarts this.
+  if (context_.contact.doubted()) return;
   // Consul may answer with index 0, which would not block: 1 always does.
   const std::uint64_t index = std::max<std::uint64_t>(answer.index, 1);
   const bool rewound = index < newest_;

@@ -29,6 +29,8 @@ class ConsulContact {
   void doubt(const std::string& error);
 
   [[nodiscard]] bool up() const { return up_; }
+  // Somebody got no answer, and the verdict is not there yet.
+  [[nodiscard]] bool doubted() const { return doubted_; }
   [[nodiscard]] const std::string& error() const { return error_; }  // empty when up
 
  private:

@@ -76,8 +76,8 @@ class Discovery {
   // the first time when it is known, and once, changed or not, when the KV is back after it could not be reached (so
   // that a write that failed may be tried again). One watch a prefix: a second one replaces the first.
   // A KV that came back empty or older after a restart is reported with `lost` true: a key that is missing then is not
-  // deleted but lost. The owner of the values keeps what it had and writes it back with put_if(key, value, 0). Reports
-  // stay `lost` until every key is there again or about three TTLs have passed. [any thread]
+  // deleted but lost. The owner of the values keeps what it had and writes it back with put_if(key, value, 0), also
+  // when that takes longer than reports are `lost`: until every key is there again, or about three TTLs. [any thread]
   virtual void watch_kv(const std::string& prefix, std::function<void(const KvMap&, bool lost)> on_change) = 0;
   // Ends a watch; on return its callback does not run any more (unless called from it). The caller holds no lock that
   // the callback takes. [any thread]

@@ -57,7 +57,7 @@ struct Settings::Impl : std::enable_shared_from_this<Settings::Impl> {
   Discovery& discovery;
   mutable std::mutex mutex;  // guards all below; never held in a callback or a call of discovery's
   bool known = false;
-  Discovery::KvMap kv;  // as reported; what was lost is kept in it with version 0 until it is written back
+  Discovery::KvMap kv;  // as reported; what was lost is kept in it with version 0 until it is there again
   std::map<Name, Declared> declared;
   std::set<std::string> warned;
   std::deque<std::pair<std::string, std::string>> writes;
@@ -72,8 +72,9 @@ void Settings::Impl::on_kv(const Discovery::KvMap& reported, bool lost) {
   {
     const std::lock_guard lock(mutex);
     Discovery::KvMap now = reported;
-    if (lost) {
-      for (auto& [key, entry] : kv) now.insert({key, {entry.value, 0}});
+    // What was lost stays until the KV has it again, however many reports come before.
+    for (auto& [key, entry] : kv) {
+      if (lost || entry.version == 0) now.insert({key, {std::move(entry.value), 0}});
     }
     kv = std::move(now);
     known = true;

@@ -48,6 +48,7 @@ void RouteSync::on_change(const discovery::Discovery::KvMap& values, bool lost) 
   for (const auto& [key, entry] : values) {
     const std::string service = key.substr(kPrefix.size());
     if (service.empty()) continue;
+    lost_.erase(service);
     auto parsed = routing::ServiceRoutes::parse(service, entry.value);
     if (parsed) {
       next.push_back(std::move(*parsed));
@@ -57,23 +58,28 @@ void RouteSync::on_change(const discovery::Discovery::KvMap& values, bool lost) 
                   key);
     if (const auto it = old.find(service); it != old.end()) next.push_back(it->second);
   }
-  if (lost) {
-    for (const auto& [service, routes] : old) {
-      if (values.contains(key_of(service))) continue;
-      next.push_back(routes);
-      discovery_.put_if(key_of(service), routes.to_json(), 0, [service = service](const base::Status& status) {
-        if (status) logger().info("the KV had lost the routes of {}; written back", service);
-      });
-    }
+  // What was lost stays until the KV has it again, however many reports come before.
+  for (const auto& [service, routes] : old) {
+    if (values.contains(key_of(service)) || !(lost || lost_.contains(service))) continue;
+    lost_.insert(service);
+    next.push_back(routes);
+    write_back(routes);
   }
   for (auto& routes : missing_in(values)) {
-    if (!lost || !old.contains(routes.service)) next.push_back(std::move(routes));
+    if (!lost_.contains(routes.service)) next.push_back(std::move(routes));
   }
   std::vector<std::string> refused;
   routes_.set_all(next, refused);
   for (const auto& text : refused) logger().warn("{}", text);
   if (routes_.all() != old) changed();
   for (const auto& routes : missing_in(values)) try_publish(routes, std::nullopt, kTries);
+}
+
+void RouteSync::write_back(const routing::ServiceRoutes& routes) {
+  discovery_.put_if(key_of(routes.service), routes.to_json(), 0,
+                    [service = routes.service](const base::Status& status) {
+                      if (status) logger().info("the KV had lost the routes of {}; written back", service);
+                    });
 }
 
 void RouteSync::changed() {

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,7 @@ class RouteSync {
 
  private:
   void on_change(const discovery::Discovery::KvMap& values, bool lost);
+  void write_back(const routing::ServiceRoutes& routes);
   std::vector<routing::ServiceRoutes> missing_in(const discovery::Discovery::KvMap& values);
   void changed();
   // `before`: they may be replaced whatever their version.
@@ -49,7 +51,8 @@ class RouteSync {
   discovery::Discovery& discovery_;
   routing::Routes& routes_;
   const std::function<void()> on_changed_;
-  std::mutex mutex_;                                         // guards all below
+  std::set<std::string> lost_;  // services whose routes the KV lost and does not have again yet; discovery's thread
+  std::mutex mutex_;            // guards all below
   std::map<std::string, routing::ServiceRoutes> published_;  // by plugins of this host
 };
 

@@ -164,6 +164,39 @@ TEST(LyingConsulTest, AnIndexThatGoesBackWithOlderValuesIsALoss) {
   EXPECT_TRUE(end);
 }
 
+// Somebody else has the new Consul's index run past the old one's before the loss is known here.
+TEST(LyingConsulTest, AnAnswerOfAConsulThatIsDoubtedIsNotBelieved) {
+  std::atomic<bool> emptied{false};
+  std::atomic<bool> doubted{false};
+  std::promise<void> verdict;
+  const std::shared_future<void> may_tell = verdict.get_future().share();
+  LyingConsul consul([&](const Request& request) {
+    if (request.path == "/v1/kv/cellmesh/incarnation") {
+      if (!emptied) return *LyingConsul::probe_reply(request);
+      doubted = true;
+      may_tell.wait();
+      return Reply{200, "[" + kv_entry("cellmesh/incarnation", "bmV3", 1) + "]"};
+    }
+    if (request.path == "/v1/kv/t/bad") {
+      emptied = true;
+      return Reply{LyingConsul::kHangUp};
+    }
+    if (request.index == 0) return Reply{200, emptied ? "[]" : "[" + kv_entry("t/a", "bmV3", 90) + "]", "100"};
+    if (request.index > 100) return Reply{LyingConsul::kStall};
+    EXPECT_TRUE(eventually([&] { return doubted.load(); }));
+    return Reply{200, "[]", "200"};
+  });
+  Node node(patient(consul.url()));
+  node.watch_kv("t/");
+  ASSERT_TRUE(node.kv.wait_for_any());
+  EXPECT_FALSE(node.put("t/bad", "1"));
+  ASSERT_TRUE(eventually([&] { return doubted.load(); }));
+  EXPECT_TRUE(test::stays_true([&] { return node.kv.size() == 1; }, 500ms));
+  verdict.set_value();
+  EXPECT_TRUE(node.kv.wait_for([](const Node::Kv& k) { return k.lost && k.map.empty(); }));
+  EXPECT_TRUE(node.kv.all().at(1).lost);
+}
+
 TEST(LyingConsulTest, AnIndexThatGoesBackWithTheSameValuesIsNone) {
   std::atomic<int> asked{0};
   LyingConsul consul(honest_but([&](const Request& request) {

@@ -373,6 +373,29 @@ TEST_F(LostSettingsTest, LostValuesAreKeptAndWrittenBack) {
   EXPECT_EQ(value("heartbeat_sec"), "31");
 }
 
+TEST_F(LostSettingsTest, LostValuesStayUntilTheKvHasThemAgain) {
+  put("cellmesh/config/agent/heartbeat_sec", "30");
+  declare();
+  EXPECT_TRUE(eventually("cellmesh/config/agent/listen", "127.0.0.1:0"));
+  kv.refuse_writes(true);
+  kv.lose({"cellmesh/config/agent/heartbeat_sec", "cellmesh/config/agent/listen"});
+  kv.report_again({});  // discovery waits no longer
+  settle();
+  EXPECT_EQ(value("heartbeat_sec"), "30");
+  EXPECT_FALSE(get("cellmesh/config/agent/heartbeat_sec"));
+  kv.refuse_writes(false);
+  const auto before = stored.size();
+  kv.report_again({});
+  EXPECT_TRUE(stored.wait_for(
+      [](const KvMap& m) {
+        const auto it = m.find("cellmesh/config/agent/heartbeat_sec");
+        return it != m.end() && it->second.value == "30";
+      },
+      before));
+  settle();
+  EXPECT_EQ(changes.size(), 1U);
+}
+
 TEST_F(LostSettingsTest, AWriteThatFailedIsTriedAgainWithTheNextReport) {
   kv.refuse_writes(true);
   declare();

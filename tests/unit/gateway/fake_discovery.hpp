@@ -73,11 +73,12 @@ class FakeDiscovery : public discovery::Discovery {
   std::function<void(const std::vector<discovery::ServiceRecord>&)> on_services;
   KvMap kv;
   bool reachable = true;
+  bool writable = true;
 
  private:
   void write(const std::string& key, const std::string& value, std::optional<std::uint64_t> version, Done done) {
     post([this, key, value, version, done = std::move(done)] {
-      if (!reachable) return done(base::error("the KV cannot be reached"));
+      if (!reachable || !writable) return done(base::error("the KV cannot be reached"));
       if (version && kv[key].version != *version) return done(base::error("changed meanwhile"));
       kv[key] = {value, ++version_};
       done({});

@@ -86,6 +86,38 @@ TEST_F(RouteSyncTest, ALostKvGetsTheLastKnownRoutesBack) {
   EXPECT_EQ(in_kv(), game().to_json());
 }
 
+TEST_F(RouteSyncTest, LostRoutesStayUntilTheKvHasThemAgain) {
+  sync.push(game("1.0.0", RouteMode::pass), [](const base::Status&) {});
+  discovery.run();
+  sync.publish(game());  // of a plugin of this host; what stood in the KV counts
+  discovery.run();
+  discovery.kv.clear();
+  discovery.writable = false;
+  discovery.changed(true);
+  discovery.changed(false);  // discovery waits no longer
+  discovery.run();
+  EXPECT_EQ(in_kv(), "");
+  EXPECT_EQ(chat(), RouteMode::pass);
+  discovery.writable = true;
+  discovery.changed(false);
+  discovery.run();
+  EXPECT_EQ(in_kv(), game("1.0.0", RouteMode::pass).to_json());
+  EXPECT_EQ(chat(), RouteMode::pass);
+}
+
+TEST_F(RouteSyncTest, RoutesThatWereLostAndWrittenBackMayBeDeleted) {
+  sync.push(game(), [](const base::Status&) {});
+  discovery.run();
+  discovery.kv.clear();
+  discovery.changed(true);
+  discovery.run();
+  ASSERT_EQ(in_kv(), game().to_json());
+  discovery.remove("cellmesh/routes/game", [](const base::Status&) {});
+  discovery.run();
+  EXPECT_EQ(in_kv(), "");
+  EXPECT_EQ(chat(), RouteMode::blocked);
+}
+
 TEST_F(RouteSyncTest, WhatCouldNotBePublishedIsWhenTheKvIsBack) {
   discovery.reachable = false;
   sync.publish(game());
