@@ -118,15 +118,15 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
       turn_away(client, to_string(status));
       return;
     }
-    clients().send(client, ack);
     if (ack.result() == proto::NoError) {
       entry->set_verified(true);
-      gateway().admit(client);
+      gateway().admit(client);  // before it is told: who is in misses nothing that others say from then on
       verified_.add();
     } else {
       entered_.erase(client);
       refused_.add();
     }
+    clients().send(client, ack);
     gateway().release(client);
   }
 

@@ -21,7 +21,7 @@ TEST_P(Verify, ChatRightBehindTheVerifyWaitsForItsAnswer) {
   for (int i = 0; i < 20; ++i) {
     Client client = stranger();
     client.send_raw(verify_frame() + chat_frame("first") + chat_frame("second"));
-    // Whatever others chat meanwhile comes after the admission, too: the first thing it hears is the answer.
+    // Nobody else chats: the first thing it hears is the answer.
     const auto first = client.read();
     ASSERT_TRUE(first && first->is<proto::VerifyACK>());
     EXPECT_EQ(first->as<proto::VerifyACK>().result(), proto::NoError);

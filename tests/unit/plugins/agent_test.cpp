@@ -91,7 +91,7 @@ TEST_F(AgentPlugin, PingIsAnsweredByPing) {
   host.one<proto::PingACK>(alice);
 }
 
-TEST_F(AgentPlugin, VerifiedClientIsBoundToldAdmittedAndReleased) {
+TEST_F(AgentPlugin, VerifiedClientIsBoundAdmittedToldAndReleased) {
   EXPECT_EQ(verify(alice), Status::ok);
   const auto call = host.call<proto::VerifyREQ>();
   EXPECT_EQ(call.to, game);
@@ -99,8 +99,8 @@ TEST_F(AgentPlugin, VerifiedClientIsBoundToldAdmittedAndReleased) {
   EXPECT_EQ(call.request.game_token(), "t");
   host.clear();
   answer();
-  EXPECT_THAT(host.did(), ElementsAre("gateway.bind 1 @game#0@test", "clients.send proto.VerifyACK 1",
-                                      "gateway.admit 1", "gateway.release 1"));
+  EXPECT_THAT(host.did(), ElementsAre("gateway.bind 1 @game#0@test", "gateway.admit 1",
+                                      "clients.send proto.VerifyACK 1", "gateway.release 1"));
   EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::NoError);
   EXPECT_EQ(host.metric("verified"), 1);
 }
