@@ -1,13 +1,7 @@
 #include "plugin/library.hpp"
 
-#include <fcntl.h>
 #include <link.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -120,44 +114,30 @@ void Library::leave_loaded() {
 
 LibraryLoader::LibraryLoader() : held_(std::make_unique<Held>()) {}
 
-LibraryLoader::~LibraryLoader() {
-  std::error_code ignored;
-  if (!directory_.empty()) fs::remove_all(directory_, ignored);
-}
-
-base::Status LibraryLoader::make_directory() {
-  if (!directory_.empty()) return {};
-  std::error_code ec;
-  const fs::path temp = fs::temp_directory_path(ec);
-  if (ec) return base::error("there is no directory for temporary files: " + ec.message() + "; set TMPDIR to one");
-  std::string path = (temp / ("cellmesh-" + std::to_string(::getpid()) + "-XXXXXX")).string();
-  if (::mkdtemp(path.data()) == nullptr) {
-    return base::error("cannot make a directory in " + temp.string() + ": " + std::strerror(errno) +
-                       "; set TMPDIR to one that can be written to");
-  }
-  directory_ = fs::canonical(path, ec);
-  if (ec) directory_ = path;
-  return {};
-}
+LibraryLoader::~LibraryLoader() = default;
 
 base::Result<fs::path> LibraryLoader::copy(const fs::path& file) {
   std::error_code ec;
   if (!fs::is_regular_file(file, ec)) {
     return base::error("there is no plugin file " + file.string() + "; check its name and --plugin-dir");
   }
-  if (auto status = make_directory(); !status) return status.error();
-  fs::path to = directory_ / (std::to_string(next_++) + "-" + file.filename().string());
+  if (!directory_) {
+    auto made = PrivateDir::make();
+    if (!made) return made.error();
+    directory_.emplace(std::move(*made));
+  }
+  fs::path to = directory_->path() / (std::to_string(next_++) + "-" + file.filename().string());
   if (!fs::copy_file(file, to, ec)) {
     std::error_code ignored;
     fs::remove(to, ignored);
-    return base::error("cannot copy the plugin " + file.string() + " to " + directory_.string() + ": " + ec.message() +
-                       "; check its permissions and the space there");
+    return base::error("cannot copy the plugin " + file.string() + " to " + directory_->path().string() + ": " +
+                       ec.message() + "; check its permissions and the space there");
   }
   return to;
 }
 
 base::Result<fs::path> LibraryLoader::keep(const fs::path& copy, const std::string& name) {
-  const fs::path to = directory_ / name;
+  const fs::path to = directory_->path() / name;
   std::error_code ec;
   fs::remove(to, ec);
   fs::create_hard_link(copy, to, ec);

@@ -2,12 +2,14 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
 #include "cellmesh/abi/plugin.h"
+#include "plugin/private_dir.hpp"
 
 namespace cm::plugin {
 
@@ -62,10 +64,9 @@ class LibraryLoader {
   base::Result<Library> open_in_place(const std::filesystem::path& file, const std::string& label);
 
  private:
-  base::Status make_directory();
   void hold_needed(const std::filesystem::path& copy);
 
-  std::filesystem::path directory_;
+  std::optional<PrivateDir> directory_;  // none before the first copy
   std::uint64_t next_ = 0;
   std::set<std::string> tried_;
   // Libraries that plugins need, held so that none of them is first loaded through a plugin: one that cannot be

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace cm::plugin {
+
+// A directory for temporary files that is this process's alone, `cellmesh-<pid>-<random>`. Goes with this object; when
+// the process is killed, the next one of the same user removes it. What tells a dead one is its lock, which the kernel
+// takes from a process that ends: a process id may be another's by then.
+class PrivateDir {
+ public:
+  // Makes one in the system's directory for temporary files, and clears what is left there of processes that died.
+  static base::Result<PrivateDir> make();
+
+  PrivateDir(PrivateDir&& other) noexcept;
+  PrivateDir& operator=(PrivateDir&&) = delete;
+  ~PrivateDir();
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  PrivateDir(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  std::filesystem::path path_;
+  int lock_;
+};
+
+}  // namespace cm::plugin
