@@ -25,9 +25,10 @@ class OnDeployments : public testing::TestWithParam<Shape> {
   void TearDown() override {
     if (mesh_ == nullptr) return;
     for (Host* host : mesh_->hosts()) {
-      if (host->process().running()) continue;
+      if (host->process().running() && host->process().sanitizer_report().empty()) continue;
+      const std::string log = tail(host->log());
       running().erase(GetParam());
-      FAIL() << "a host ended: " << tail(host->log());
+      FAIL() << "a host ended, or a sanitizer found something in it:\n" << log;
     }
     if (HasFailure()) {
       for (Host* host : mesh_->hosts()) std::cerr << "--- a host's log\n" << tail(host->log(), 1500) << '\n';

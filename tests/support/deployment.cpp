@@ -41,6 +41,11 @@ Deployment::Deployment(Shape shape, Options options) : shape_(shape), options_(s
   if (options_.await) await_serving();
 }
 
+// All at once.
+Deployment::~Deployment() {
+  for (auto& [name, host] : hosts_) host->begin_stop();
+}
+
 Host& Deployment::launch(const std::string& name, std::vector<std::string> arguments) {
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
   auto& host = hosts_[name];

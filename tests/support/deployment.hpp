@@ -32,6 +32,9 @@ class Deployment {
   };
   explicit Deployment(Shape shape) : Deployment(shape, Options()) {}
   Deployment(Shape shape, Options options);
+  ~Deployment();
+  Deployment(const Deployment&) = delete;
+  Deployment& operator=(const Deployment&) = delete;
 
   [[nodiscard]] Shape shape() const { return shape_; }
   // The host that runs a kind of service.

@@ -1,5 +1,7 @@
 #include "support/host.hpp"
 
+#include <gtest/gtest.h>
+
 #include <boost/json.hpp>
 #include <stdexcept>
 #include <utility>
@@ -25,6 +27,17 @@ std::string tail(const std::string& text, std::size_t bytes) {
 
 Host::Host(Options options) : options_(std::move(options)) { start(); }
 
+Host::~Host() {
+  begin_stop();
+  if (!stopping_) return;
+  const auto code = process_->wait();
+  if (code != 0) {
+    ADD_FAILURE() << (code ? "a host ended with " + std::to_string(*code) : std::string("a host does not stop"))
+                  << ":\n"
+                  << tail(log());
+  }
+}
+
 void Host::start() {
   fs::create_directories(options_.folder);
   fs::remove(ready_path());
@@ -49,6 +62,12 @@ const ReadyFile& Host::await_ready(milliseconds bound) {
   }
   ready_ = std::move(*ready);
   return ready_;
+}
+
+void Host::begin_stop() {
+  if (stopping_ || !process_->running()) return;
+  stopping_ = true;
+  process_->terminate();
 }
 
 int Host::stop(milliseconds bound) {

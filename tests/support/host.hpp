@@ -21,7 +21,8 @@ std::filesystem::path test_plugins();     // folder of those of tests/plugins
 void copy_plugins(const std::filesystem::path& folder,
                   const std::vector<std::string>& names = {"agent", "echo", "game", "hub", "login"});
 
-// `cellmesh host` as a child process, its files in a folder of its own. May be stopped, killed and started again.
+// `cellmesh host` as a child process, its files in a folder of its own. May be stopped, killed and started again. One
+// that runs when this object goes is stopped, so that it is seen to end well.
 class Host {
  public:
   struct Options {
@@ -32,6 +33,9 @@ class Host {
   };
   // Starts it; does not wait.
   explicit Host(Options options);
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
 
   // Waits until it is up; throws with the end of its log when it is not in time.
   const ReadyFile& await_ready(milliseconds bound = seconds(60));
@@ -39,6 +43,8 @@ class Host {
 
   // SIGTERM and its exit code.
   int stop(milliseconds bound = seconds(30));
+  // SIGTERM, before this object goes.
+  void begin_stop();
   void kill9();
   void start();  // again, with the same options
 
@@ -65,6 +71,7 @@ class Host {
 
   const Options options_;
   std::unique_ptr<Process> process_;
+  bool stopping_ = false;  // until it goes
   ReadyFile ready_;
 };
 

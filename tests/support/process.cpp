@@ -1,6 +1,7 @@
 #include "support/process.hpp"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -8,10 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fstream>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -45,9 +48,20 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return list;
 }
 
+constexpr std::size_t kLongestReport = 16'000;
+
+// A sanitizer writes at the start of a line; what a host cites of another process stands further in.
+bool begins_report(std::string_view line) {
+  if (line.starts_with("==")) return line.find("Sanitizer") != std::string_view::npos;
+  const auto words = line.substr(0, line.find(": runtime error: "));
+  if (words.size() < line.size()) return words.find(' ') == std::string_view::npos;
+  return line.starts_with("WARNING: ThreadSanitizer:") || line.starts_with("FATAL: ThreadSanitizer:") ||
+         line.starts_with("ThreadSanitizer:");
+}
+
 }  // namespace
 
-Process::Process(ProcessOptions options) {
+Process::Process(ProcessOptions options) : name_(options.command.front()) {
   ::signal(SIGPIPE, SIG_IGN);  // a child that ends while it is written to is no end of the test
   auto env_texts = environment(options.env);
   const auto env = pointers(env_texts);
@@ -103,6 +117,25 @@ Process::~Process() {
   ::kill(-pid_, SIGKILL);
   reader_.join();
   ::close(pidfd_);
+  judge();
+}
+
+void Process::judge() const {
+  if (const auto report = sanitizer_report(); !report.empty()) {
+    ADD_FAILURE() << "a sanitizer has found something in " << name_ << ", process " << pid_ << ":\n" << report;
+  } else if (exit_ && *exit_ > 128 && !sent_.contains(*exit_ - 128)) {
+    ADD_FAILURE() << name_ << ", process " << pid_ << ", died of signal " << *exit_ - 128;
+  }
+}
+
+std::string Process::sanitizer_report() const {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t at = 0; at < output_.size();) {
+    const auto end = std::min(output_.find('\n', at), output_.size());
+    if (begins_report(std::string_view(output_).substr(at, end - at))) return output_.substr(at, kLongestReport);
+    at = end + 1;
+  }
+  return {};
 }
 
 void Process::read_output(int fd, const std::filesystem::path& log) {
@@ -139,7 +172,9 @@ bool Process::reap(bool block) {
 bool Process::running() { return !reap(false); }
 
 void Process::signal(int number) {
-  if (running()) ::kill(pid_, number);
+  if (!running()) return;
+  sent_.insert(number);
+  ::kill(pid_, number);
 }
 
 void Process::terminate() { signal(SIGTERM); }

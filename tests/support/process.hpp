@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,7 +26,8 @@ struct ProcessOptions {
 };
 
 // A child process, whose output (both streams) is kept. Killed and reaped at the latest when this object goes, and by
-// the kernel when the test program dies. One thread uses it; its reader is a thread of its own.
+// the kernel when the test program dies. A sanitizer's report in its output, or a signal that it died of and that was
+// not sent here, fails the test. One thread uses it; its reader is a thread of its own.
 class Process {
  public:
   explicit Process(ProcessOptions options);
@@ -48,17 +50,22 @@ class Process {
   // All output so far.
   [[nodiscard]] std::string output() const;
   [[nodiscard]] std::size_t output_size() const;
+  // What a sanitizer has said in it; empty when none did.
+  [[nodiscard]] std::string sanitizer_report() const;
   // Waits for `text` in the output from `offset` on; false when the process ended without it, or the bound is over.
   bool wait_for_output(const std::string& text, milliseconds bound = seconds(30), std::size_t offset = 0);
 
  private:
   void read_output(int fd, const std::filesystem::path& log);
   bool reap(bool block);
+  void judge() const;
 
+  const std::string name_;
   pid_t pid_ = -1;
   int pidfd_ = -1;
   int input_ = -1;
   std::optional<int> exit_;
+  std::set<int> sent_;        // signals
   mutable std::mutex mutex_;  // guards the next three
   std::condition_variable changed_;
   std::string output_;
