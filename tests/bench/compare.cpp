@@ -12,7 +12,7 @@
 namespace cm::bench {
 namespace {
 
-constexpr const char* kNotCounted = "not counted on this machine";
+constexpr const char* kNotCounted = "not counted on this machine; see scripts/bench --count";
 
 void print_head(const Plan& plan) {
   std::cout << "Round trips, closed loop: client -> gateway -> echo -> client. Medians of " << plan.rounds
