@@ -4,6 +4,7 @@
 #include "extensions.hpp"
 
 namespace cellmesh::test::detail {
+namespace channel {
 namespace {
 
 constexpr std::size_t max_channel = 200;
@@ -67,7 +68,9 @@ cm_status unsubscribe(const cm_host* host, const char* channel) {
 }
 
 }  // namespace
+}  // namespace channel
 
-const cm_host_channel host_channel{sizeof(cm_host_channel), 0, &publish, &subscribe, &unsubscribe};
+const cm_host_channel host_channel{sizeof(cm_host_channel), 0, &channel::publish, &channel::subscribe,
+                                   &channel::unsubscribe};
 
 }  // namespace cellmesh::test::detail

@@ -2,6 +2,7 @@
 #include "extensions.hpp"
 
 namespace cellmesh::test::detail {
+namespace clients {
 namespace {
 
 bool is_client(const cm_client* client) { return client != nullptr && client->agent != 0 && client->session != 0; }
@@ -115,8 +116,12 @@ cm_status unbind(const cm_host* host, const cm_client* client) {
 }
 
 }  // namespace
+}  // namespace clients
 
-const cm_host_clients host_clients{
-    sizeof(cm_host_clients), 0, &send, &send_list, &broadcast, &close, &close_list, &close_all, &bind, &unbind};
+const cm_host_clients host_clients{sizeof(cm_host_clients), 0,
+                                   &clients::send,          &clients::send_list,
+                                   &clients::broadcast,     &clients::close,
+                                   &clients::close_list,    &clients::close_all,
+                                   &clients::bind,          &clients::unbind};
 
 }  // namespace cellmesh::test::detail

@@ -6,6 +6,7 @@
 #include "extensions.hpp"
 
 namespace cellmesh::test::detail {
+namespace directory {
 namespace {
 
 using Visit = void (*)(void* ctx, const cm_service_info* info);
@@ -93,24 +94,24 @@ void list(const cm_host* host, const char* kind, Visit visit, void* ctx) {
 }
 
 void set_load(const cm_host* host, uint64_t load) {
-  static_cast<void>(on_service_thread(host, [&](HostSide& side) -> cm_status {
+  static_cast<void>(on_actor(host, [&](HostSide& side) -> cm_status {
     Act act{.did = Did::set_load};
     act.number = load;
     static_cast<void>(side.note(std::move(act)));
     side.load = load;
-    side.find(side.host.self)->peer.load = load;
+    side.find(side.ref)->peer.load = load;
     return CM_OK;
   }));
 }
 
 void set_load_of(const cm_host* host, cm_service service, uint64_t load, uint32_t ttl_ms) {
-  static_cast<void>(on_service_thread(host, [&](HostSide& side) -> cm_status {
+  static_cast<void>(on_actor(host, [&](HostSide& side) -> cm_status {
     Act act{.did = Did::set_load_of, .to = service};
     act.number = load;
     act.time_ms = ttl_ms;
     static_cast<void>(side.note(std::move(act)));
     // What runs on this host told its load itself, and that does not expire.
-    if (!side.is_up(service) || service == side.host.self) return CM_OK;
+    if (!side.is_up(service) || service == side.ref) return CM_OK;
     KnownService& known = *side.find(service);
     known.peer.load = load;
     known.load_until_ms = side.now_ms + ttl_ms;
@@ -119,8 +120,12 @@ void set_load_of(const cm_host* host, cm_service service, uint64_t load, uint32_
 }
 
 }  // namespace
+}  // namespace directory
 
-const cm_host_directory host_directory{
-    sizeof(cm_host_directory), 0, &find, &get, &name, &pick, &list, &set_load, &set_load_of};
+const cm_host_directory host_directory{sizeof(cm_host_directory), 0,
+                                       &directory::find,          &directory::get,
+                                       &directory::name,          &directory::pick,
+                                       &directory::list,          &directory::set_load,
+                                       &directory::set_load_of};
 
 }  // namespace cellmesh::test::detail

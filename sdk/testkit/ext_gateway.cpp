@@ -4,6 +4,7 @@
 #include "extensions.hpp"
 
 namespace cellmesh::test::detail {
+namespace gateway {
 namespace {
 
 constexpr std::uint16_t any_port = 40001;  // what a frontend gets that did not ask for one
@@ -27,7 +28,7 @@ void keep(const cm_frontend_options& in, Frontend& frontend) {
 cm_status open(const cm_host* host, const cm_frontend_options* options, uint16_t* port) {
   return on_sender(host, [&](HostSide& side) -> cm_status {
     if (const auto why = bad_options(options); !why.empty()) return side.invalid(why);
-    if (side.phase == HostSide::Phase::stopping) return CM_STOPPING;
+    if (Generation::of(host)->phase == Phase::stopping) return CM_STOPPING;
     if (side.frontend) return side.invalid("it has a frontend already");
     const cm_status status = side.note({.did = Did::gateway_open});
     if (status != CM_OK) {
@@ -37,7 +38,7 @@ cm_status open(const cm_host* host, const cm_frontend_options* options, uint16_t
     keep(*options, side.frontend.emplace());
     const auto got = options->port != 0 ? static_cast<std::uint16_t>(options->port) : any_port;
     const std::string public_host = side.frontend->public_host.empty() ? "127.0.0.1" : side.frontend->public_host;
-    side.find(side.host.self)->peer.address = public_host + ":" + std::to_string(got);
+    side.find(side.ref)->peer.address = public_host + ":" + std::to_string(got);
     if (port != nullptr) *port = got;
     return CM_OK;
   });
@@ -72,7 +73,7 @@ cm_status intercept(const cm_host* host, uint16_t id) {
 template <class Fill>
 cm_status command(const cm_host* host, const cm_client* client, Did did, Fill&& fill) {
   return on_sender(host, [&](HostSide& side) -> cm_status {
-    if (client == nullptr || client->session == 0 || client->agent != side.host.self) {
+    if (client == nullptr || client->session == 0 || client->agent != side.ref) {
       return side.invalid("the client is none of this service's own frontend");
     }
     Act act{.did = did, .clients = {*client}};
@@ -119,8 +120,12 @@ uint64_t client_count(const cm_host* host, uint64_t* admitted) {
 }
 
 }  // namespace
+}  // namespace gateway
 
-const cm_host_gateway host_gateway{
-    sizeof(cm_host_gateway), 0, &open, &update, &intercept, &release, &admit, &bind, &unbind, &client_count};
+const cm_host_gateway host_gateway{sizeof(cm_host_gateway), 0,
+                                   &gateway::open,          &gateway::update,
+                                   &gateway::intercept,     &gateway::release,
+                                   &gateway::admit,         &gateway::bind,
+                                   &gateway::unbind,        &gateway::client_count};
 
 }  // namespace cellmesh::test::detail

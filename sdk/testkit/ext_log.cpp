@@ -2,6 +2,7 @@
 #include "extensions.hpp"
 
 namespace cellmesh::test::detail {
+namespace log {
 namespace {
 
 void write(const cm_host* host, cm_log_level level, const char* text, size_t size) {
@@ -15,7 +16,8 @@ int32_t enabled(const cm_host* host, cm_log_level level) {
 }
 
 }  // namespace
+}  // namespace log
 
-const cm_host_log host_log{sizeof(cm_host_log), 0, &write, &enabled};
+const cm_host_log host_log{sizeof(cm_host_log), 0, &log::write, &log::enabled};
 
 }  // namespace cellmesh::test::detail

@@ -2,6 +2,7 @@
 #include "extensions.hpp"
 
 namespace cellmesh::test::detail {
+namespace message {
 namespace {
 
 constexpr std::uint32_t default_timeout_ms = 5000;
@@ -21,7 +22,7 @@ cm_status send(const cm_host* host, cm_service to, uint16_t id, const uint8_t* b
     if (const cm_status status = check(side, id, body, size); status != CM_OK) return status;
     Act act{.did = Did::send, .to = to, .id = id, .body = std::string(text_of(body, size))};
     const cm_status status = side.note(std::move(act), up(side, to));
-    if (status == CM_OK && to == side.host.self) {
+    if (status == CM_OK && to == side.ref) {
       side.own.push_back({.request = {to, 0, 0, {}}, .id = id, .body = std::string(text_of(body, size))});
     }
     return status;
@@ -35,7 +36,7 @@ cm_status call(const cm_host* host, cm_service to, uint16_t id, const uint8_t* b
     if (to == 0) return side.invalid("call to service 0");
     if (const auto why = bad_handler(handler, cookie, cookie_size); !why.empty()) return side.invalid(why);
     if (const cm_status status = check(side, id, body, size); status != CM_OK) return status;
-    if (side.phase == HostSide::Phase::stopping) return CM_STOPPING;
+    if (Generation::of(host)->phase == Phase::stopping) return CM_STOPPING;
     if (side.calls.size() >= HostSide::max_calls) return CM_BACKPRESSURE;
     WaitingCall waiting{.number = side.next_call++, .to = to};
     if (client != nullptr) waiting.client = *client;
@@ -52,7 +53,7 @@ cm_status call(const cm_host* host, cm_service to, uint16_t id, const uint8_t* b
     act.time_ms = timeout_ms;
     const cm_status status = side.note(std::move(act), up(side, to));
     if (status != CM_OK) return status;
-    if (to == side.host.self) {
+    if (to == side.ref) {
       side.own.push_back({.request = {to, 0, waiting.number, waiting.client}, .id = id, .body = waiting.body});
     }
     side.calls.emplace(waiting.number, std::move(waiting));
@@ -62,7 +63,7 @@ cm_status call(const cm_host* host, cm_service to, uint16_t id, const uint8_t* b
 
 // The answer to a call of the service's own.
 void answer_itself(HostSide& side, const cm_request& request, cm_status status, uint16_t id, std::string_view body) {
-  if (request.from != side.host.self || request.call == 0) return;
+  if (request.from != side.ref || request.call == 0) return;
   side.own.push_back({.reply = true, .request = request, .status = status, .id = id, .body = std::string(body)});
 }
 
@@ -79,7 +80,7 @@ cm_status reply(const cm_host* host, const cm_request* request, uint16_t id, con
     const cm_status status = side.note(std::move(act), up(side, to_client ? request->client.agent : request->from));
     if (status != CM_OK) return status;
     answer_itself(side, *request, CM_OK, id, text_of(body, size));
-    if (request->from == side.host.self && request->call == 0) {
+    if (request->from == side.ref && request->call == 0) {
       side.own.push_back({.request = {request->from, 0, 0, {}}, .id = id, .body = std::string(text_of(body, size))});
     }
     return CM_OK;
@@ -101,7 +102,9 @@ cm_status reply_status(const cm_host* host, const cm_request* request, cm_status
 }
 
 }  // namespace
+}  // namespace message
 
-const cm_host_message host_message{sizeof(cm_host_message), 0, &send, &call, &reply, &reply_status};
+const cm_host_message host_message{sizeof(cm_host_message), 0, &message::send, &message::call, &message::reply,
+                                   &message::reply_status};
 
 }  // namespace cellmesh::test::detail

@@ -4,6 +4,7 @@
 #include "extensions.hpp"
 
 namespace cellmesh::test::detail {
+namespace metrics {
 namespace {
 
 constexpr std::size_t max_name = 100;
@@ -52,7 +53,8 @@ void set(const cm_host* host, cm_metric metric, int64_t value) {
 }
 
 }  // namespace
+}  // namespace metrics
 
-const cm_host_metrics host_metrics{sizeof(cm_host_metrics), 0, &get, &add, &set};
+const cm_host_metrics host_metrics{sizeof(cm_host_metrics), 0, &metrics::get, &metrics::add, &metrics::set};
 
 }  // namespace cellmesh::test::detail

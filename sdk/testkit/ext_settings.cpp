@@ -2,6 +2,7 @@
 #include "extensions.hpp"
 
 namespace cellmesh::test::detail {
+namespace settings {
 namespace {
 
 cm_status get(const cm_host* host, void (*sink)(void* ctx, const uint8_t* data, size_t size), void* ctx) {
@@ -14,7 +15,8 @@ cm_status get(const cm_host* host, void (*sink)(void* ctx, const uint8_t* data, 
 }
 
 }  // namespace
+}  // namespace settings
 
-const cm_host_settings host_settings{sizeof(cm_host_settings), 0, &get};
+const cm_host_settings host_settings{sizeof(cm_host_settings), 0, &settings::get};
 
 }  // namespace cellmesh::test::detail

@@ -4,13 +4,14 @@
 #include "extensions.hpp"
 
 namespace cellmesh::test::detail {
+namespace timer {
 namespace {
 
 constexpr std::uint64_t far_ms = 100ULL * 365 * 24 * 3600 * 1000;  // longer delays are cut, so that nothing overflows
 
 cm_status start(const cm_host* host, uint64_t delay_ms, uint64_t period_ms, const char* handler, const uint8_t* cookie,
                 size_t cookie_size, cm_timer* out) {
-  return on_service_thread(host, [&](HostSide& side) -> cm_status {
+  return on_actor(host, [&](HostSide& side) -> cm_status {
     if (out != nullptr) *out = 0;
     if (const auto why = bad_handler(handler, cookie, cookie_size); !why.empty()) return side.invalid(why);
     if (side.timers.size() >= HostSide::max_timers) return CM_BACKPRESSURE;
@@ -26,14 +27,13 @@ cm_status start(const cm_host* host, uint64_t delay_ms, uint64_t period_ms, cons
     act.period_ms = period_ms;
     if (const cm_status status = side.note(std::move(act)); status != CM_OK) return status;
     if (out != nullptr) *out = timer.number;
-    if (side.on_trial) side.tentative.insert(timer.number);
     side.timers.emplace(timer.number, std::move(timer));
     return CM_OK;
   });
 }
 
 cm_status cancel(const cm_host* host, cm_timer number) {
-  return on_service_thread(host, [&](HostSide& side) {
+  return on_actor(host, [&](HostSide& side) {
     Act act{.did = Did::timer_cancel};
     act.number = number;
     const auto found = side.timers.find(number);
@@ -50,7 +50,8 @@ uint64_t now(const cm_host* host) {
 }
 
 }  // namespace
+}  // namespace timer
 
-const cm_host_timer host_timer{sizeof(cm_host_timer), 0, &start, &cancel, &now};
+const cm_host_timer host_timer{sizeof(cm_host_timer), 0, &timer::start, &timer::cancel, &timer::now};
 
 }  // namespace cellmesh::test::detail

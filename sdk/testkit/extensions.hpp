@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The host's side of each extension, one file each. They check as those of a real host do. Internal.
+// The host's side of each extension, one file each, in a namespace of its own so that all may be compiled as one. They
+// check as those of a real host do. Internal.
 #ifndef CELLMESH_TESTKIT_EXTENSIONS_HPP
 #define CELLMESH_TESTKIT_EXTENSIONS_HPP
 
@@ -31,10 +32,11 @@ void host_report_fault(const cm_host* host, const char* what);
 // Runs fn(side) for a call that must come on the service's thread.
 template <class Fn>
 cm_status on_service_thread(const cm_host* host, Fn&& fn) {
-  HostSide* side = HostSide::of(host);
-  if (side == nullptr) return CM_INVALID;
+  const Generation* generation = Generation::of(host);
+  if (generation == nullptr) return CM_INVALID;
+  HostSide* side = &generation->side;
   if (!side->on_this_thread()) return CM_WRONG_THREAD;
-  if (side->phase == HostSide::Phase::destroying) return CM_STOPPING;
+  if (generation->phase == Phase::destroying) return CM_STOPPING;
   try {
     return std::forward<Fn>(fn)(*side);
   } catch (const std::exception& e) {
@@ -45,11 +47,23 @@ cm_status on_service_thread(const cm_host* host, Fn&& fn) {
   return CM_FAULT;
 }
 
+// The same for what changes something outside of the plugin: not while it takes the place of another generation, which
+// may come to nothing.
+template <class Fn>
+cm_status on_actor(const cm_host* host, Fn&& fn) {
+  return on_service_thread(host, [&](HostSide& side) -> cm_status {
+    if (Generation::of(host)->phase == Phase::taking_over) {
+      return side.invalid("while it takes over from another generation it can only read; act in resumed()");
+    }
+    return fn(side);
+  });
+}
+
 // The same for what sends: not before start.
 template <class Fn>
 cm_status on_sender(const cm_host* host, Fn&& fn) {
-  return on_service_thread(host, [&](HostSide& side) -> cm_status {
-    if (side.phase == HostSide::Phase::creating) return side.invalid("nothing can be sent before start");
+  return on_actor(host, [&](HostSide& side) -> cm_status {
+    if (Generation::of(host)->phase == Phase::creating) return side.invalid("nothing can be sent before start");
     return fn(side);
   });
 }

@@ -62,7 +62,7 @@ void follow(HostSide& side, bool on) {
   const auto* state = side.plugin<cm_plugin_state>(CM_EXT_STATE);
   if (state == nullptr || state->follow == nullptr) return;
   static_cast<void>(side.fenced("follow", 0, [&] {
-    state->follow(side.now.self, on ? 1 : 0);
+    state->follow(side.now->self, on ? 1 : 0);
     return CM_OK;
   }));
 }
@@ -75,7 +75,7 @@ cm_status take_rows(HostSide& side, SavedState& saved) {
   for (std::uint64_t left = 1; left > 0;) {
     const std::size_t before = saved.rows.size();
     const cm_status status =
-        side.fenced("rows", 0, [&] { return state->rows(side.now.self, sink.abi(), rows_a_step, &left); });
+        side.fenced("rows", 0, [&] { return state->rows(side.now->self, sink.abi(), rows_a_step, &left); });
     if (status != CM_OK) return status;
     if (left > 0 && left >= least && saved.rows.size() == before) {
       side.report_fault("its rows come to no end: " + std::to_string(left) + " are left, and it hands over none");
@@ -87,12 +87,12 @@ cm_status take_rows(HostSide& side, SavedState& saved) {
 }
 
 cm_status take_message(HostSide& side, SavedState& saved) {
-  saved.version = side.now.version;
+  saved.version = side.now->version;
   saved.message.clear();
   const auto* state = side.plugin<cm_plugin_state>(CM_EXT_STATE);
   if (state == nullptr || state->save == nullptr) return CM_OK;
   Sink sink(side, saved);
-  return side.fenced("save", 0, [&] { return state->save(side.now.self, sink.abi()); });
+  return side.fenced("save", 0, [&] { return state->save(side.now->self, sink.abi()); });
 }
 
 cm_status give_rows(HostSide& side, const std::vector<SavedRow>& rows) {
@@ -103,13 +103,13 @@ cm_status give_rows(HostSide& side, const std::vector<SavedRow>& rows) {
   for (const auto& [table, count] : counts) {
     if (state->reserve == nullptr) break;
     static_cast<void>(side.fenced("reserve", 0, [&, &name = table, n = count] {
-      state->reserve(side.now.self, name.c_str(), n);
+      state->reserve(side.now->self, name.c_str(), n);
       return CM_OK;
     }));
   }
   for (const SavedRow& row : rows) {
     const cm_status status = side.fenced("load_row", 0, [&] {
-      return state->load_row(side.now.self, row.table.c_str(), bytes_of(row.key), row.key.size(),
+      return state->load_row(side.now->self, row.table.c_str(), bytes_of(row.key), row.key.size(),
                              row.bytes ? bytes_of(*row.bytes) : nullptr, row.bytes ? row.bytes->size() : 0);
     });
     if (status != CM_OK && status != CM_NOT_FOUND) return status;  // not found: this version has no such table
@@ -122,35 +122,35 @@ cm_status give_message(HostSide& side, const SavedState& saved) {
   if (state == nullptr || state->load == nullptr) return CM_OK;
   const cm_saved_state abi{sizeof(cm_saved_state), 0, bytes_of(saved.message), saved.message.size(),
                            saved.version.c_str()};
-  return side.fenced("load", 0, [&] { return state->load(side.now.self, &abi); });
+  return side.fenced("load", 0, [&] { return state->load(side.now->self, &abi); });
 }
 
-cm_status resume(HostSide& side) {
-  side.phase = HostSide::Phase::running;
-  side.find(side.host.self)->pickable = true;
+void resume(HostSide& side) {
+  side.now->phase = Phase::running;
+  side.find(side.ref)->pickable = true;
   const auto* state = side.plugin<cm_plugin_state>(CM_EXT_STATE);
-  if (state == nullptr || state->resumed == nullptr) return CM_OK;
-  return side.fenced("resumed", 0, [&] { return state->resumed(side.now.self); });
+  if (state == nullptr || state->resumed == nullptr) return;
+  static_cast<void>(side.fenced("resumed", 0, [&] { return state->resumed(side.now->self); }));
 }
 
 std::vector<std::string> missing_handlers(HostSide& side) {
   std::vector<std::string> missing;
   const auto* state = side.plugin<cm_plugin_state>(CM_EXT_STATE);
   if (state == nullptr || state->has_handler == nullptr) return missing;
-  const auto ask = [&](cm_handler_kind kind, const std::string& handler, const std::string& who) {
+  const auto ask = [&](cm_handler_kind kind, const std::string& handler, const std::string& what) {
     bool found = false;
     static_cast<void>(side.fenced("has_handler " + handler, 0, [&] {
-      found = state->has_handler(side.now.self, kind, handler.c_str()) != 0;
+      found = state->has_handler(side.now->self, kind, handler.c_str()) != 0;
       return CM_OK;
     }));
-    if (!found) missing.push_back(handler + ", which " + who + " waits for");
+    if (!found) missing.push_back("a " + what + " waits for " + handler + ", name it with keep_" + what + "<&...>()");
   };
-  for (const auto& [number, timer] : side.timers) ask(CM_HANDLER_TIMER, timer.handler, "a timer");
-  for (const auto& [number, call] : side.calls) ask(CM_HANDLER_REPLY, call.handler, "a call");
+  for (const auto& [number, timer] : side.timers) ask(CM_HANDLER_TIMER, timer.handler, "timer");
+  for (const auto& [number, call] : side.calls) ask(CM_HANDLER_REPLY, call.handler, "reply");
   for (const auto& [channel, subscription] : side.subscriptions) {
-    if (!subscription.handler.empty()) ask(CM_HANDLER_CHANNEL, subscription.handler, "the channel " + channel);
+    if (!subscription.handler.empty()) ask(CM_HANDLER_CHANNEL, subscription.handler, "channel");
   }
-  for (const WaitingJob& job : side.jobs) ask(CM_HANDLER_JOB, job.handler, "a job");
+  for (const WaitingJob& job : side.jobs) ask(CM_HANDLER_JOB, job.handler, "job");
   return missing;
 }
 

@@ -19,9 +19,9 @@ cm_status take_rows(HostSide& side, SavedState& saved);
 cm_status take_message(HostSide& side, SavedState& saved);
 cm_status give_rows(HostSide& side, const std::vector<SavedRow>& rows);
 cm_status give_message(HostSide& side, const SavedState& saved);
-// It serves from now on.
-cm_status resume(HostSide& side);
-// What it does not have and something waits for: "Game::tick, which a timer waits for".
+// It serves from now on, also when it fails in that.
+void resume(HostSide& side);
+// What it does not have and something waits for: "a timer waits for Game::tick ...".
 std::vector<std::string> missing_handlers(HostSide& side);
 
 }  // namespace cellmesh::test::detail

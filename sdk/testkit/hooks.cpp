@@ -22,7 +22,7 @@ cm_status HostSide::on_message(const cm_request& request, std::uint16_t id, std:
   message.request = request;
   message.body = bytes_of(body);
   message.body_size = body.size();
-  return fenced("on_message", id, [&] { return now.kind->on_message(now.self, &message); });
+  return fenced("on_message", id, [&] { return now->kind->on_message(now->self, &message); });
 }
 
 cm_status HostSide::on_reply(const WaitingCall& call, cm_status status, std::uint16_t id, std::string_view body) {
@@ -41,7 +41,7 @@ cm_status HostSide::on_reply(const WaitingCall& call, cm_status status, std::uin
     reply.body_size = body.size();
   }
   const std::string hook = "on_reply " + call.handler;
-  return told(fenced(hook, reply.id, [&] { return extension->on_reply(now.self, &reply); }), hook);
+  return told(fenced(hook, reply.id, [&] { return extension->on_reply(now->self, &reply); }), hook);
 }
 
 cm_status HostSide::on_timer(cm_timer number) {
@@ -57,7 +57,7 @@ cm_status HostSide::on_timer(cm_timer number) {
   const std::string hook = "on_timer " + timer.handler;
   return told(fenced(hook, 0,
                      [&] {
-                       return extension->on_timer(now.self, number, timer.handler.c_str(), bytes_of(timer.cookie),
+                       return extension->on_timer(now->self, number, timer.handler.c_str(), bytes_of(timer.cookie),
                                                   timer.cookie.size());
                      }),
               hook);
@@ -132,7 +132,7 @@ cm_status MemoryHost::publish(const std::string& channel, std::uint16_t id, std:
   message.lost = lost;
   message.from = from;
   const std::string hook = "on_channel " + subscription.handler;
-  const cm_status status = side.fenced(hook, id, [&] { return extension->on_channel(side.now.self, &message); });
+  const cm_status status = side.fenced(hook, id, [&] { return extension->on_channel(side.now->self, &message); });
   side.settle();
   return status;
 }
@@ -157,7 +157,7 @@ cm_status MemoryHost::run_job() {
   const auto* extension = side.plugin<cm_plugin_offload>(CM_EXT_OFFLOAD);
   if (extension == nullptr || extension->on_job == nullptr) return CM_UNHANDLED;
   const cm_status status = side.fenced(hook, 0, [&] {
-    return extension->on_job(side.now.self, job.handler.c_str(), done, bytes_of(result), result.size(),
+    return extension->on_job(side.now->self, job.handler.c_str(), done, bytes_of(result), result.size(),
                              bytes_of(job.cookie), job.cookie.size());
   });
   side.settle();
@@ -171,27 +171,27 @@ cm_status MemoryHost::change_settings(std::string bytes) {
   if (extension == nullptr || extension->on_settings == nullptr) return CM_UNHANDLED;
   const std::string copy = *side.settings;
   return side.drive("on_settings", 0,
-                    [&] { return extension->on_settings(side.now.self, bytes_of(copy), copy.size()); });
+                    [&] { return extension->on_settings(side.now->self, bytes_of(copy), copy.size()); });
 }
 
 void MemoryHost::client_opened(const cm_client& client) {
   HostSide& side = *side_;
-  if (client.agent == side.host.self) side.clients.emplace(client.session, false);
+  if (client.agent == side.ref) side.clients.emplace(client.session, false);
   const auto* extension = side.plugin<cm_plugin_gateway>(CM_EXT_GATEWAY);
   if (extension == nullptr || extension->on_client_opened == nullptr) return;
   static_cast<void>(side.drive("on_client_opened", 0, [&] {
-    extension->on_client_opened(side.now.self, &client);
+    extension->on_client_opened(side.now->self, &client);
     return CM_OK;
   }));
 }
 
 void MemoryHost::client_closed(const cm_client& client, cm_close_reason reason) {
   HostSide& side = *side_;
-  if (client.agent == side.host.self) side.clients.erase(client.session);
+  if (client.agent == side.ref) side.clients.erase(client.session);
   const auto* extension = side.plugin<cm_plugin_clients>(CM_EXT_CLIENTS);
   if (extension == nullptr || extension->on_client_closed == nullptr) return;
   static_cast<void>(side.drive("on_client_closed", 0, [&] {
-    extension->on_client_closed(side.now.self, &client, reason);
+    extension->on_client_closed(side.now->self, &client, reason);
     return CM_OK;
   }));
 }
@@ -201,7 +201,7 @@ void MemoryHost::rebound(const cm_client& client, cm_service from, cm_service to
   const auto* extension = side.plugin<cm_plugin_gateway>(CM_EXT_GATEWAY);
   if (extension == nullptr || extension->on_rebound == nullptr) return;
   static_cast<void>(side.drive("on_rebound", 0, [&] {
-    extension->on_rebound(side.now.self, &client, from, to);
+    extension->on_rebound(side.now->self, &client, from, to);
     return CM_OK;
   }));
 }

@@ -33,10 +33,24 @@ std::optional<ServiceName> ServiceName::parse(std::string_view id) {
   return good ? std::optional(std::move(name)) : std::nullopt;
 }
 
+Generation::Generation(HostSide& of, const cm_service_kind& its_kind, std::string its_version)
+    : side(of), kind(&its_kind), version(std::move(its_version)) {
+  host.struct_size = sizeof host;
+  host.abi_major = CM_ABI_MAJOR;
+  host.abi_minor = CM_ABI_MINOR;
+  host.host_data = this;
+  host.service_id = side.id_text.c_str();
+  host.kind = side.name.kind.c_str();
+  host.group = side.name.group.c_str();
+  host.index = side.name.index;
+  host.self = side.ref;
+  host.get_extension = &host_extension;
+  host.report_fault = &host_report_fault;
+}
+
 HostSide::HostSide(const cm_service_kind& of_kind, MemoryHostOptions options)
     : id_text(options.id.empty() ? std::string(of_kind.kind) + "#0@test" : std::move(options.id)),
       missing(std::move(options.missing)),
-      now{.kind = &of_kind, .version = std::move(options.version)},
       settings(std::move(options.settings)) {
   auto parsed = ServiceName::parse(id_text);
   if (!parsed) {
@@ -46,17 +60,8 @@ HostSide::HostSide(const cm_service_kind& of_kind, MemoryHostOptions options)
   if (name.kind != of_kind.kind) {
     throw std::invalid_argument(id_text + " is no service of the kind " + of_kind.kind);
   }
-  host.struct_size = sizeof host;
-  host.abi_major = CM_ABI_MAJOR;
-  host.abi_minor = CM_ABI_MINOR;
-  host.host_data = this;
-  host.service_id = id_text.c_str();
-  host.kind = name.kind.c_str();
-  host.group = name.group.c_str();
-  host.index = name.index;
-  host.self = service(id_text);
-  host.get_extension = &host_extension;
-  host.report_fault = &host_report_fault;
+  ref = service(id_text);
+  now = std::make_unique<Generation>(*this, of_kind, std::move(options.version));
 }
 
 cm_status HostSide::note(Act act, cm_status natural) {
@@ -118,10 +123,10 @@ std::optional<std::uint64_t> HostSide::load_of(const KnownService& known) const 
 }
 
 const void* HostSide::plugin_extension(const char* id, std::size_t size) {
-  if (const auto known = now.extensions.find(id); known != now.extensions.end()) return known->second;
-  const void*& found = now.extensions[id];
+  if (const auto known = now->extensions.find(id); known != now->extensions.end()) return known->second;
+  const void*& found = now->extensions[id];
   const cm_status status = fenced(std::string("get_extension ") + id, 0, [&] {
-    found = now.kind->get_extension(now.self, id);
+    found = now->kind->get_extension(now->self, id);
     return CM_OK;
   });
   if (status != CM_OK) return found = nullptr;
@@ -135,30 +140,36 @@ cm_status HostSide::told(cm_status status, const std::string& hook) {
   return status;
 }
 
-cm_status HostSide::create() {
-  phase = Phase::creating;
+cm_status HostSide::create(Phase phase) {
+  now->phase = phase;
   const cm_status status = fenced("create", 0, [&] {
-    now.self = now.kind->create(&host);
-    return now.self != nullptr ? CM_OK : CM_REFUSED;
+    now->self = now->kind->create(&now->host);
+    return now->self != nullptr ? CM_OK : CM_REFUSED;
   });
   if (status != CM_OK) destroy();  // it may have reported a fault and made one for all that
   return status;
 }
 
+void HostSide::enter() {
+  find(ref)->up = true;
+  if (name.kind == "hub") return;
+  for (const std::string& channel : {name.kind, id_text}) subscriptions[channel] = {channel, "", ""};
+}
+
 void HostSide::destroy() {
-  if (now.self == nullptr) return;
-  phase = Phase::destroying;
+  if (now->self == nullptr) return;
+  now->phase = Phase::destroying;
   static_cast<void>(fenced("destroy", 0, [&] {
-    now.kind->destroy(now.self);
+    now->kind->destroy(now->self);
     return CM_OK;
   }));
-  now.self = nullptr;
-  now.extensions.clear();
+  now->self = nullptr;
+  now->extensions.clear();
 }
 
 // What it sent to itself arrives in the order sent, behind what it was handling.
 void HostSide::settle() {
-  if (phase == Phase::stopping || phase == Phase::destroying) own.clear();  // no hook is left for it
+  if (now->phase == Phase::stopping || now->phase == Phase::destroying) own.clear();  // no hook is left for it
   for (std::size_t n = 0; !own.empty(); ++n) {
     if (n == own_limit) throw std::runtime_error(id_text + " sends messages to itself for ever");
     const OwnMessage message = std::move(own.front());

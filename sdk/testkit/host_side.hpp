@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -43,12 +44,36 @@ struct KnownService {
   static constexpr std::uint64_t never = ~std::uint64_t{0};
 };
 
-// One version of the service's code, and the instance that it made.
+class HostSide;
+
+enum class Phase : std::uint8_t {
+  creating,
+  taking_over,  // made to take the place of another: nothing that it does may be seen outside
+  starting,
+  running,
+  stopping,
+  destroying
+};
+
+// One version of the service's code, the instance that it made, and the host that this one was given.
 struct Generation {
-  const cm_service_kind* kind = nullptr;
+  Generation(HostSide& of, const cm_service_kind& its_kind, std::string its_version);
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+  ~Generation() = default;
+  static Generation* of(const cm_host* host) {
+    return host != nullptr ? static_cast<Generation*>(host->host_data) : nullptr;
+  }
+
+  // Constant after construction.
+  HostSide& side;
+  const cm_service_kind* const kind;
+  const std::string version;
+  cm_host host{};
+
+  Phase phase = Phase::creating;
   void* self = nullptr;
-  std::map<std::string_view, const void*> extensions = {};  // what it implements, as far as it was asked
-  std::string version = {};
+  std::map<std::string_view, const void*> extensions;  // what it implements, as far as it was asked
 };
 
 // What the service sent to itself.
@@ -69,7 +94,8 @@ class HostSide {
   ~HostSide() = default;
 
   static HostSide* of(const cm_host* host) {
-    return host != nullptr ? static_cast<HostSide*>(host->host_data) : nullptr;
+    const Generation* generation = Generation::of(host);
+    return generation != nullptr ? &generation->side : nullptr;
   }
   [[nodiscard]] bool on_this_thread() const { return std::this_thread::get_id() == thread_ && !in_job; }
 
@@ -78,8 +104,6 @@ class HostSide {
   static constexpr std::size_t max_subscriptions = 10'000;
   static constexpr std::size_t max_jobs = 1'000;
   static constexpr std::size_t max_metrics = 1'000;
-
-  enum class Phase : std::uint8_t { none, creating, starting, running, stopping, destroying };
 
   // Writes an act down with what comes of it: what the test decided, else `natural`.
   cm_status note(Act act, cm_status natural = CM_OK);
@@ -112,9 +136,11 @@ class HostSide {
   }
   const void* plugin_extension(const char* id, std::size_t size);
 
-  // Makes the instance of `now`; its destruction when that fails is done. Destroys it, if there is one.
-  cm_status create();
+  // Makes the instance of `now`, which is destroyed again when that fails. Destroys it, if there is one.
+  cm_status create(Phase phase);
   void destroy();
+  // It stands in the mesh from now on.
+  void enter();
 
   cm_status on_message(const cm_request& request, std::uint16_t id, std::string_view body);
   cm_status on_reply(const WaitingCall& call, cm_status status, std::uint16_t id, std::string_view body);
@@ -128,13 +154,10 @@ class HostSide {
   std::string id_text;
   ServiceName name;
   std::set<std::string> missing;
-  cm_host host{};
+  cm_service ref = 0;  // the service's handle
 
   // The service.
-  Generation now;
-  Phase phase = Phase::none;
-  bool on_trial = false;         // `now` is a next generation, which may be refused yet
-  std::set<cm_timer> tentative;  // timers of one
+  std::unique_ptr<Generation> now;
   bool in_job = false;
 
   // What waits.
@@ -179,8 +202,7 @@ class HostSide {
 
 template <class Hook>
 cm_status HostSide::fenced(const std::string& hook, std::uint16_t id, Hook&& work) {
-  if (now.self == nullptr && phase != Phase::creating)
-    throw std::logic_error(id_text + " is not there: create() it first");
+  if (now->self == nullptr && hook != "create") throw std::logic_error(id_text + " is not there: create() it first");
   in_hook_ = true;
   fault_reported_ = false;
   cm_status status = CM_FAULT;

@@ -12,6 +12,7 @@ namespace cellmesh::test {
 
 using detail::HostSide;
 using detail::KnownService;
+using detail::Phase;
 
 MemoryHost::MemoryHost(const cm_service_kind& kind, MemoryHostOptions options)
     : side_(std::make_unique<HostSide>(kind, std::move(options))) {}
@@ -20,22 +21,19 @@ MemoryHost::~MemoryHost() { destroy(); }
 
 bool MemoryHost::create() {
   HostSide& side = *side_;
-  if (side.now.self != nullptr) throw std::logic_error(side.id_text + " is there already");
-  if (side.create() != CM_OK) return false;
-  side.phase = HostSide::Phase::starting;
-  side.find(side.host.self)->up = true;
-  if (side.name.kind != "hub") {
-    for (const std::string& channel : {side.name.kind, side.id_text}) side.subscriptions[channel] = {channel, "", ""};
-  }
+  if (side.now->self != nullptr) throw std::logic_error(side.id_text + " is there already");
+  if (side.create(Phase::creating) != CM_OK) return false;
+  side.now->phase = Phase::starting;
+  side.enter();
   return true;
 }
 
 cm_status MemoryHost::start() {
   HostSide& side = *side_;
-  const cm_status status = side.drive("start", 0, [&] { return side.now.kind->start(side.now.self); });
+  const cm_status status = side.drive("start", 0, [&] { return side.now->kind->start(side.now->self); });
   if (status == CM_OK) {
-    side.phase = HostSide::Phase::running;
-    side.find(side.host.self)->pickable = true;
+    side.now->phase = Phase::running;
+    side.find(side.ref)->pickable = true;
   }
   return status;
 }
@@ -43,10 +41,10 @@ cm_status MemoryHost::start() {
 void MemoryHost::stop() {
   HostSide& side = *side_;
   side.frontend.reset();
-  side.find(side.host.self)->pickable = false;
-  side.phase = HostSide::Phase::stopping;
+  side.find(side.ref)->pickable = false;
+  side.now->phase = Phase::stopping;
   static_cast<void>(side.drive("stop", 0, [&] {
-    side.now.kind->stop(side.now.self);
+    side.now->kind->stop(side.now->self);
     return CM_OK;
   }));
 }
@@ -55,21 +53,21 @@ void MemoryHost::destroy() {
   HostSide& side = *side_;
   side.destroy();
   side.own.clear();
-  side.find(side.host.self)->up = false;
-  side.find(side.host.self)->pickable = false;
+  side.find(side.ref)->up = false;
+  side.find(side.ref)->pickable = false;
 }
 
-bool MemoryHost::created() const { return side_->now.self != nullptr; }
-const cm_host* MemoryHost::abi() const { return &side_->host; }
-cm_service MemoryHost::self() const { return side_->host.self; }
+bool MemoryHost::created() const { return side_->now->self != nullptr; }
+const cm_host* MemoryHost::abi() const { return &side_->now->host; }
+cm_service MemoryHost::self() const { return side_->ref; }
 const std::string& MemoryHost::id() const { return side_->id_text; }
-const std::string& MemoryHost::version() const { return side_->now.version; }
-void* MemoryHost::instance() const { return side_->now.self; }
+const std::string& MemoryHost::version() const { return side_->now->version; }
+void* MemoryHost::instance() const { return side_->now->self; }
 
 const void* MemoryHost::extension(const char* id) {
   const void* found = nullptr;
   static_cast<void>(side_->fenced(std::string("get_extension ") + id, 0, [&] {
-    found = side_->now.kind->get_extension(side_->now.self, id);
+    found = side_->now->kind->get_extension(side_->now->self, id);
     return CM_OK;
   }));
   return found;
@@ -81,7 +79,7 @@ cm_service MemoryHost::up(const std::string& id, const Peer& peer) {
   if (service == 0) {
     throw std::invalid_argument("\"" + id + "\" is no service id; write it as name#index@group, game#0@dev");
   }
-  if (service == side.host.self) return service;  // it says of itself what there is to say
+  if (service == side.ref) return service;  // it says of itself what there is to say
   KnownService& known = *side.find(service);
   const bool news = !known.up;
   known.up = true;
@@ -107,11 +105,11 @@ void MemoryHost::down(const std::string& id) {
 
 void MemoryHost::tell_service(cm_service service, bool up) {
   HostSide& side = *side_;
-  if (side.now.self == nullptr) return;
+  if (side.now->self == nullptr) return;
   const auto* extension = side.plugin<cm_plugin_directory>(CM_EXT_DIRECTORY);
   if (extension == nullptr || extension->on_service == nullptr) return;
   static_cast<void>(side.drive("on_service", 0, [&] {
-    extension->on_service(side.now.self, service, up ? 1 : 0);
+    extension->on_service(side.now->self, service, up ? 1 : 0);
     return CM_OK;
   }));
 }

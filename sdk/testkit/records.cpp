@@ -122,7 +122,7 @@ const std::optional<Frontend>& MemoryHost::frontend() const { return side_->fron
 
 bool MemoryHost::admitted(const cm_client& client) const {
   const auto found = side_->clients.find(client.session);
-  return client.agent == side_->host.self && found != side_->clients.end() && found->second;
+  return client.agent == side_->ref && found != side_->clients.end() && found->second;
 }
 
 }  // namespace cellmesh::test

@@ -28,11 +28,12 @@ Stage::~Stage() {
 }
 
 Status Stage::start() {
-  if (!memory_.created() && !memory_.create()) {
-    throw_what_failed();
-    return Status::refused;
+  cm_status status = CM_REFUSED;
+  if (state_) {
+    status = memory_.load({*state_, memory_.version(), {}});
+  } else if (memory_.created() || memory_.create()) {
+    status = memory_.start();
   }
-  const cm_status status = state_ ? memory_.load({*state_, memory_.version(), {}}) : memory_.start();
   running_ = status == CM_OK;
   if (!running_) memory_.destroy();
   return checked(status);

@@ -243,6 +243,8 @@ TEST_F(Memory, StopEndsWhatItWouldWaitFor) {
 }
 
 TEST_F(Memory, HookOfAServiceThatIsNotThereIsAMistakeOfTheTest) {
+  EXPECT_THROW(MemoryHost(Puppet::kind).deliver({}, 7, ""), std::logic_error);
+  EXPECT_THROW(host.create(), std::logic_error) << "it is there";
   host.destroy();
   EXPECT_THROW(host.start(), std::logic_error);
   EXPECT_THROW(host.deliver({}, 7, ""), std::logic_error);

@@ -125,7 +125,8 @@ class MemoryHost {
 
   // Its state as the next generation would get it; anything but CM_OK is what a hook of it returned.
   cm_status save(SavedState& saved);
-  // After create(), in place of start(): it takes a state over and serves. Anything but CM_OK is what a hook returned.
+  // In place of start(), and of create() when it is not there yet: it takes a state over and serves. Anything but CM_OK
+  // is what a hook returned.
   cm_status load(const SavedState& saved);
   // The next generation takes its place, as a host does it: what waits goes on by handler. Empty when it serves; else
   // why it was refused, and the old one goes on. Throws std::invalid_argument when it is another kind of service.
