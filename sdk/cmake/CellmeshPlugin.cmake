@@ -82,7 +82,11 @@ function(cellmesh_add_plugin name)
   _cellmesh_unloadable(${name} ${runtime}/exports.map)
 
   set_target_properties(${name} PROPERTIES
-    PREFIX "" SUFFIX .so C_STANDARD 11 DEFINE_SYMBOL "" CELLMESH_GENERATED ${output})
+    PREFIX "" SUFFIX .so C_STANDARD 11 DEFINE_SYMBOL "")
+  # What cellmesh_add_plugin_test() makes classes from where the plugin has none.
+  set_target_properties(${name} PROPERTIES
+    CELLMESH_GENERATED "${output}" CELLMESH_HEADER "${A_NAME}.plugin.hpp" CELLMESH_C_ABI "${A_C_ABI}"
+    CELLMESH_PROTOS "${A_PROTOS}" CELLMESH_PROTO_DIRS "${A_PROTO_DIRS}" CELLMESH_PARAMETERS "${parameters}")
   if(NOT CMAKE_LIBRARY_OUTPUT_DIRECTORY)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
   endif()

@@ -12,8 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "echo_c.cellmesh.hpp"
-
 namespace {
 
 using namespace std::string_literals;

@@ -1,7 +1,5 @@
 #include <cellmesh/testkit.hpp>
 
-#include "tally.cellmesh.hpp"
-
 #include <gmock/gmock.h>
 
 namespace {
