@@ -33,6 +33,7 @@ Command host_command();
 Command chat_command();
 Command ctl_command();
 Command manifest_command();
+Command new_command();
 Command rehearse_command();
 
 // Runs the command that the arguments (without the program's name) ask for; answers help, --version and mistakes

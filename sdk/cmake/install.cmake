@@ -26,6 +26,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/sdk/testkit/include/ DESTINATION ${CMAKE
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/sdk/testkit/ DESTINATION ${CELLMESH_INSTALL_TESTKIT_DIR}
   FILES_MATCHING PATTERN *.cpp PATTERN *.hpp PATTERN sources.cmake PATTERN include EXCLUDE)
 
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/sdk/template DESTINATION ${CMAKE_INSTALL_DATADIR}/cellmesh)
+
 foreach(file agent client echo echo_c game hub login cellmesh/options cellmesh/manifest)
   get_filename_component(folder ${file} DIRECTORY)
   install(FILES ${PROJECT_SOURCE_DIR}/proto/${file}.proto DESTINATION ${CELLMESH_INSTALL_PROTO_DIR}/${folder})

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
+#include "e2e/plugins/outside.hpp"
 #include "echo_c.pb.h"
 #include "support/deployment.hpp"
 
@@ -14,20 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::minutes kBuild{5};
-
-std::string must_run(std::vector<std::string> command) {
-  const std::string what = command[0] + " " + command[1];
-  const auto finished = run({.command = std::move(command), .env = {}, .folder = {}, .log = {}}, kBuild);
-  if (!finished || finished->code != 0) throw std::runtime_error(what + ": " + (finished ? finished->output : "hangs"));
-  return finished->output;
-}
-
-// `name` or `text`: a message with one text in it.
-std::string text_field(const std::string& text) { return std::string{'\x0a', static_cast<char>(text.size())} + text; }
-
 std::string greeting(Client& client, const std::string& name) {
-  client.send(message_id("demoGreetREQ"), text_field(name));
+  client.send(message_id("demoGreetREQ"), text_message(name));
   for (;;) {
     const auto frame = client.read();
     if (!frame) throw std::runtime_error("closed");
@@ -39,7 +28,7 @@ std::string greeting(Client& client, const std::string& name) {
 TEST(DropIn, PluginOfAThirdPartyAnswersAClientAfterOneKvWrite) {
   TempDir folder;
   // What they do: an installed cellmesh, a folder with three files, CMake.
-  must_run({"cmake", "--install", CM_E2E_BUILD, "--prefix", (folder / "prefix").string()});
+  install_to(folder / "prefix");
   fs::copy(CM_E2E_THIRD_PARTY, folder / "greeter", fs::copy_options::recursive);
   must_run({"cmake", "-S", (folder / "greeter").string(), "-B", (folder / "build").string(), "-G", "Ninja",
             "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_PREFIX_PATH=" + (folder / "prefix").string()});
@@ -53,6 +42,7 @@ TEST(DropIn, PluginOfAThirdPartyAnswersAClientAfterOneKvWrite) {
   Deployment mesh(Shape::consul, {.plugin_dir = plugins, .arguments = {}, .env = {}});
   Host& host = mesh.add_host("extra", {"--index", "3"});
   ASSERT_TRUE(wait_until([&] { return mesh.consul().kv_get("cellmesh/hosts/3@dev/plugins").has_value(); }));
+  mesh.set("agent/max_refused", "1000000");  // it asks until the plugin is there
   Client player = mesh.player();
 
   fs::copy(built, plugins / "greeter.so");
