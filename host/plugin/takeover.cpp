@@ -104,7 +104,10 @@ void Takeover::begin_switch(std::shared_ptr<SwitchGate> gate, Probation probatio
   s_.mailbox()->run(switch_task_);
 }
 
-base::Status Takeover::end_switch() { return finish(switch_task_, switch_result_); }
+base::Status Takeover::end_switch() {
+  const auto task = std::exchange(switch_task_, nullptr);  // it holds this one
+  return finish(task, switch_result_);
+}
 
 base::Status Takeover::clean_up() {
   return on_thread([this]() -> base::Status {
