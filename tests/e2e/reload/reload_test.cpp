@@ -1,8 +1,11 @@
 // A plugin's code is replaced while players use it.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <boost/json.hpp>
 #include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include "e2e/reload/traffic.hpp"
 #include "support/deployment.hpp"
@@ -154,8 +157,61 @@ INSTANTIATE_TEST_SUITE_P(Builds, BadReload,
                                          Bad{"keeper_throws_in_load", "thrown by load"},
                                          Bad{"keeper_aborts", "SIGABRT"}, Bad{"keeper_crashes", "SIGSEGV"},
                                          Bad{"keeper_exits", "exit code 7"}, Bad{"keeper_hangs", "no end within"},
-                                         Bad{"keeper_no_handler", "Keeper::on_tick"}),
-                         [](const auto& param) { return param.param.build.substr(7); });
+                                         Bad{"keeper_allocates", "bad_alloc"},
+                                         Bad{"keeper_no_handler", "Keeper::on_tick"},
+                                         Bad{"keeper_missing_symbol", "nobody_has_this"},
+                                         Bad{"keeper_missing_library", "libkeeper_goes_away.so"},
+                                         Bad{"keeper_id_of_another", "has the id 3323, as proto.EchoREQ"},
+                                         Bad{"keeper_state_of_another", "load, for the state of version 1.0.0"},
+                                         Bad{"unit/unit_other_abi", "built for plugin ABI 2.0"}),
+                         [](const auto& param) { return fs::path(param.param.build).filename().string(); });
+
+TEST_F(Reload, AFaultInResumedIsOneOnProbation) {
+  Traffic traffic(mesh_->login_address());
+  ASSERT_TRUE(traffic.await(20)) << traffic.end();
+  ASSERT_TRUE(reload("keeper", test_plugins() / "keeper_throws_in_resumed.so").at("ok").as_bool());
+  ASSERT_TRUE(traffic.await(20)) << traffic.end();
+  EXPECT_EQ(traffic.version(), 2U);
+  EXPECT_TRUE(host().wait_for_log("fault in resumed: thrown by resumed"));
+  EXPECT_EQ(traffic.end(), "");
+}
+
+TEST_F(Reload, AFileThatIsReplacedMeanwhileIsTakenWholeOrNotAtAll) {
+  Traffic traffic(mesh_->login_address());
+  const fs::path file = folder_ / "busy.so";
+  std::string whole;
+  {
+    std::ifstream in(test_plugins() / "keeper_v2.so", std::ios::binary);
+    whole.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    for (std::size_t part = 1; !stop; part = part % 7 + 1) {
+      std::ofstream(file, std::ios::binary).write(whole.data(), static_cast<std::streamsize>(whole.size() * part / 7));
+    }
+  });
+  for (int i = 0; i < 15; ++i) {
+    const auto report = reload("keeper", file);
+    EXPECT_TRUE(report.at("ok").as_bool() || report.contains("why"));
+  }
+  stop = true;
+  writer.join();
+  ASSERT_TRUE(traffic.await(20)) << traffic.end();
+  EXPECT_EQ(traffic.end(), "");
+  ASSERT_TRUE(reload("keeper", test_plugins() / "keeper_v1.so").at("ok").as_bool()) << "nothing of it is left";
+}
+
+TEST_F(Reload, OfTwoPluginsAtOnceBothTakeOver) {
+  Traffic traffic(mesh_->login_address());
+  Client ann = mesh_->player();
+  std::thread other([&] {
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(reload("game").at("ok").as_bool());
+  });
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(reload("keeper", test_plugins() / "keeper_v2.so").at("ok").as_bool());
+  other.join();
+  chat(ann, "after both");
+  EXPECT_EQ(traffic.end(), "");
+}
 
 TEST_F(Reload, WhatIsNoPluginOrCutShortIsRefused) {
   Traffic traffic(mesh_->login_address());
@@ -166,6 +222,8 @@ TEST_F(Reload, WhatIsNoPluginOrCutShortIsRefused) {
   fs::resize_file(file, 3);
   EXPECT_FALSE(reload("keeper", file).at("ok").as_bool());
   EXPECT_FALSE(reload("keeper", folder_ / "nothing.so").at("ok").as_bool());
+  fs::create_directory(folder_ / "folder.so");
+  EXPECT_FALSE(reload("keeper", folder_ / "folder.so").at("ok").as_bool());
   const auto other = reload("keeper", plugins_ / "echo.so");
   EXPECT_THAT(std::string(other.at("why").as_string()), HasSubstr("cannot take the place of keeper"));
   ASSERT_TRUE(traffic.await(20)) << traffic.end();
@@ -195,6 +253,17 @@ TEST(ReloadByKv, NamingAnotherVersionInTheListIsEnough) {
   ASSERT_TRUE(wait_until([&] { return version() == 1; }, seconds(60))) << tail(host.log());
   mesh.consul().kv_put("cellmesh/hosts/3@dev/plugins", "keeper@2.0.0");
   EXPECT_TRUE(wait_until([&] { return version() == 2; }, seconds(60))) << tail(host.log());
+}
+
+TEST(ReloadByKv, WorksWithConsulAway) {
+  Deployment mesh(Shape::consul);
+  Client ann = mesh.player();
+  mesh.consul().kill9();
+  for (const char* kind : {"game", "hub", "agent"}) {
+    const auto ctl = mesh.host(kind).ctl({"reload", kind});
+    EXPECT_EQ(ctl.code, 0) << ctl.output;
+    chat(ann, std::string("after ") + kind);
+  }
 }
 
 }  // namespace

@@ -5,7 +5,17 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <memory>
+#include <new>
 #include <stdexcept>
+#include <vector>
+
+#ifdef BAD_MISSING_SYMBOL
+extern "C" void nobody_has_this();
+#endif
+#ifdef BAD_MISSING_LIBRARY
+extern "C" int of_a_library_that_goes_away();
+#endif
 
 #ifdef BAD_NO_HANDLER
 #define on_tick on_another_tick
@@ -17,6 +27,10 @@ class Keeper : public cellmesh::Service<Keeper> {
   Keeper() { throw std::runtime_error("thrown by create"); }
 #endif
   void start() { every<&Keeper::on_tick>(std::chrono::milliseconds(20)); }
+
+#ifdef BAD_THROWS_IN_RESUMED
+  void resumed() { throw std::runtime_error("thrown by resumed"); }
+#endif
 
   void on(const keeper::CountREQ& req, cellmesh::Client from) {
 #ifdef BAD_FAULTY
@@ -51,6 +65,14 @@ class Keeper : public cellmesh::Service<Keeper> {
     std::raise(SIGSEGV);
 #elif defined(BAD_EXITS)
     std::exit(7);
+#elif defined(BAD_MISSING_SYMBOL)
+    nobody_has_this();
+#elif defined(BAD_MISSING_LIBRARY)
+    ticks_ += static_cast<std::uint64_t>(of_a_library_that_goes_away());
+#elif defined(BAD_ALLOCATES)
+    std::vector<std::unique_ptr<char[]> > all;  // 8 GiB
+    for (int i = 0; i < 128; ++i) all.emplace_back(new char[std::size_t{64} << 20U]);
+    throw std::bad_alloc();  // a sanitizer's process has no limit
 #elif defined(BAD_HANGS)
     for (volatile bool on = true; on;) {
     }
