@@ -135,7 +135,9 @@ bool soak(std::uint64_t wanted) {
     chat(ann, "line " + std::to_string(++chats));
     if (chats % 5 == 1) {  // a settings change and a client's end throw, too
       mesh.set("thrower/loudness", std::to_string(chats));
-      (void)mesh.player();
+      Client passer_by = mesh.player();
+      passer_by.send(message_id("badThrowREQ"), "");
+      (void)passer_by.expect_notice(proto::NoticeACK::MessageFailed);
     }
     std::fprintf(stderr, "\r%llu exceptions   ", static_cast<unsigned long long>(thrower.faults));
   }
