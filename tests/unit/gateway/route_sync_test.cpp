@@ -47,6 +47,27 @@ TEST_F(RouteSyncTest, WhatAPluginBringsIsInForceBeforeTheKvHasIt) {
   EXPECT_EQ(chat(), RouteMode::auth);
 }
 
+TEST_F(RouteSyncTest, ANextGenerationsRoutesTakeThePlaceOfThoseBefore) {
+  sync.publish(game("1.1.0"));
+  discovery.run();
+  sync.replace(game("1.1.0"), game("1.0.0", RouteMode::pass));  // rolled back, say
+  EXPECT_EQ(chat(), RouteMode::pass) << "at once";
+  discovery.run();
+  EXPECT_EQ(in_kv(), game("1.0.0", RouteMode::pass).to_json());
+  sync.replace(game("1.0.0", RouteMode::pass), {"game", "1.2.0", {}});
+  EXPECT_EQ(chat(), RouteMode::blocked);
+}
+
+TEST_F(RouteSyncTest, WhatSomebodyElseWroteMeanwhileStaysOverANextGenerations) {
+  sync.publish(game("1.0.0"));
+  discovery.run();
+  sync.push(game("9.0.0", RouteMode::pass), [](const base::Status&) {});
+  discovery.run();
+  sync.replace(game("1.0.0"), game("1.1.0"));
+  discovery.run();
+  EXPECT_EQ(chat(), RouteMode::pass);
+}
+
 TEST_F(RouteSyncTest, TheNewerPluginVersionWins) {
   sync.publish(game("1.9.0"));
   discovery.run();
