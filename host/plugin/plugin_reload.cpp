@@ -109,7 +109,7 @@ class PluginManager::Reload {
       const StateCopy* state = &takeover->state();
       if (back_) {
         merged.push_back(*state);
-        merged.back().message = merge(kind, state->message);
+        merged.back().message = merging(kind)(state->message);
         state = &merged.back();
       }
       services.push_back({kind, settings_for(kind), state, &takeover->waiting()});
@@ -144,11 +144,7 @@ class PluginManager::Reload {
       probation = m_.probation_;
     }
     for (const auto& takeover : takeovers_) {
-      Takeover::Edit edit;
-      if (back_) {
-        edit = [this, kind = takeover->service().kind()](const std::string& message) { return merge(kind, message); };
-      }
-      takeover->begin_switch(gate, probation, std::move(edit));
+      takeover->begin_switch(gate, probation, back_ ? merging(takeover->service().kind()) : Takeover::Edit());
     }
     base::Status first;
     for (const auto& takeover : takeovers_) {
@@ -191,9 +187,7 @@ class PluginManager::Reload {
 
   base::Status close() {
     keep_before();
-    for (const auto& takeover : takeovers_) {
-      if (auto status = takeover->clean_up(); !status) note_ = status.error().text;
-    }
+    for (const auto& takeover : takeovers_) takeover->clean_up();
     takeovers_.clear();
     m_.sweep(plugin_);
     for (const auto& closing : plugin_.closing) {
@@ -258,11 +252,14 @@ class PluginManager::Reload {
     return SettingsFeed::preview(m_.settings_, *declared, m_.instance());
   }
 
-  std::string merge(const std::string& kind, const std::string& message) const {
+  // Used on a service's thread, where a hook may outlast the reload.
+  [[nodiscard]] Takeover::Edit merging(const std::string& kind) const {
     const auto had = plugin_.before->messages.find(kind);
-    const Manifest& newer = plugin_.current->manifest();
-    return merge_message(had != plugin_.before->messages.end() ? had->second : std::string(), message,
-                         newer.descriptors, newer.state_of(kind));
+    return [kind, newer = plugin_.current,
+            before = had != plugin_.before->messages.end() ? had->second : std::string()](const std::string& message) {
+      const Manifest& manifest = newer->manifest();
+      return merge_message(before, message, manifest.descriptors, manifest.state_of(kind));
+    };
   }
 
   PluginManager& m_;

@@ -1,6 +1,7 @@
 #include "plugin/takeover.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "plugin/clock.hpp"
 #include "plugin/service_fence.hpp"
@@ -43,6 +44,14 @@ bool SwitchGate::arrive(bool ready, std::chrono::milliseconds patience) {
   return !failed_;
 }
 
+bool SwitchGate::call_off() {
+  const std::lock_guard lock(mutex_);
+  if (missing_ == 0 && !failed_) return false;
+  failed_ = true;
+  changed_.notify_all();
+  return true;
+}
+
 Takeover::Takeover(std::shared_ptr<Service> service) : service_(std::move(service)), s_(*service_) {}
 
 // ---- loader thread
@@ -50,23 +59,33 @@ Takeover::Takeover(std::shared_ptr<Service> service) : service_(std::move(servic
 base::Status Takeover::finish(const std::shared_ptr<ThreadTask>& task, const std::shared_ptr<base::Status>& result) {
   const auto patience = s_.surroundings().patience.stop;
   auto end = task->wait(patience);
-  if (end == ThreadTask::End::runs) end = task->wait(patience);
-  switch (end) {
-    case ThreadTask::End::done:
-      return *result;
-    case ThreadTask::End::called_off:
-      return base::error(s_.id() + " was busy in a hook for " + std::to_string(patience.count()) +
-                         " ms; move blocking work to offload, and reload again");
-    default:
-      hangs_ = true;
-      return base::error(s_.id() + " hangs in a hook of the reload (save, load or rows); restart the host");
+  if (end == ThreadTask::End::waits && task->call_off()) {
+    if (gate_) (void)gate_->call_off();
+    return base::error(s_.id() + " was busy in a hook for " + std::to_string(patience.count()) +
+                       " ms; move blocking work to offload, and reload again");
   }
+  if (end != ThreadTask::End::done) end = task->wait(patience);
+  if (end == ThreadTask::End::done) return *result;
+  if (gate_ && !gate_->call_off()) return {};  // it has switched; what still runs is `resumed`
+  if (!task->leave()) return *result;
+  hangs_ = true;
+  return base::error(s_.id() +
+                     " hangs in a hook of the reload (save, load or rows) and handles nothing until that returns; see "
+                     "what it waits for, or restart the host");
+}
+
+// Between two messages, however long that takes; waits for it a while.
+void Takeover::do_when_free(std::function<void()> work) {
+  const auto task = std::make_shared<ThreadTask>([self = shared_from_this(), work = std::move(work)] { work(); });
+  s_.mailbox()->run(task);
+  (void)task->wait(s_.surroundings().patience.stop);
 }
 
 base::Status Takeover::on_thread(std::function<base::Status()> step) {
   auto result = std::make_shared<base::Status>();
   auto task =
-      std::make_shared<ThreadTask>([self = shared_from_this(), result, step = std::move(step)] { *result = step(); });
+      std::make_shared<ThreadTask>([self = shared_from_this(), result, step = std::move(step)] { *result = step(); },
+                                   [self = shared_from_this()] { self->drop_next(); });
   s_.mailbox()->run(task);
   return finish(task, result);
 }
@@ -96,11 +115,13 @@ base::Status Takeover::prepare(std::shared_ptr<Generation> next, std::optional<s
 }
 
 void Takeover::begin_switch(std::shared_ptr<SwitchGate> gate, Probation probation, Edit edit) {
+  gate_ = gate;
   switch_result_ = std::make_shared<base::Status>();
   switch_task_ = std::make_shared<ThreadTask>(
       [self = shared_from_this(), result = switch_result_, gate = std::move(gate), probation, edit = std::move(edit)] {
         *result = self->switch_over(*gate, probation, edit);
-      });
+      },
+      [self = shared_from_this()] { self->drop_next(); });
   s_.mailbox()->run(switch_task_);
 }
 
@@ -109,20 +130,15 @@ base::Status Takeover::end_switch() {
   return finish(task, switch_result_);
 }
 
-base::Status Takeover::clean_up() {
-  return on_thread([this]() -> base::Status {
+void Takeover::clean_up() {
+  do_when_free([this] {
     for (const auto& old : s_.old_) s_.destroy(*old);
     s_.old_.clear();
-    return {};
   });
 }
 
 void Takeover::abandon() {
-  if (hangs_) return;
-  (void)on_thread([this]() -> base::Status {
-    drop_next();
-    return {};
-  });
+  if (!hangs_) do_when_free([this] { drop_next(); });
 }
 
 // ---- service thread

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -23,8 +24,10 @@ namespace cm::plugin {
 class SwitchGate {
  public:
   explicit SwitchGate(std::size_t services) : missing_(services) {}
-  // True when every service came, ready. Waits for the others. [service threads]
+  // True when every service came, ready: then all switch. Waits for the others. [service threads]
   bool arrive(bool ready, std::chrono::milliseconds patience);
+  // Nobody switches any more; false when all were let through already. [loader thread]
+  bool call_off();
 
  private:
   std::mutex mutex_;  // guards all below
@@ -64,9 +67,9 @@ class Takeover : public std::enable_shared_from_this<Takeover> {
   using Edit = std::function<std::string(const std::string& message)>;
   void begin_switch(std::shared_ptr<SwitchGate> gate, Probation probation, Edit edit);
   base::Status end_switch();
-  // Destroys the old generation's instance.
-  base::Status clean_up();
-  // In place of the rest: the new instance is destroyed, the old one goes on.
+  // Destroys the old generation's instance; later, when the service has no time for it now.
+  void clean_up();
+  // In place of the rest: the new instance is destroyed, the old one goes on. Later, when the service has no time now.
   void abandon();
 
   [[nodiscard]] Service& service() const { return *service_; }
@@ -75,7 +78,7 @@ class Takeover : public std::enable_shared_from_this<Takeover> {
   // What the old generation saved at the switch.
   [[nodiscard]] const std::string& saved_message() const { return saved_; }
   [[nodiscard]] std::chrono::microseconds pause() const { return pause_; }
-  // A hook did not return: code of both generations may still run.
+  // A hook did not return in time: code of both generations may still run.
   [[nodiscard]] bool hangs() const { return hangs_; }
 
   // Gives a service that was never started a state in this thread, as a switch would, and takes it back: for a
@@ -83,6 +86,7 @@ class Takeover : public std::enable_shared_from_this<Takeover> {
   static base::Status rehearse(Service& service, const StateCopy& state, const std::vector<Waiting>& waiting);
 
  private:
+  void do_when_free(std::function<void()> work);
   base::Status on_thread(std::function<base::Status()> step);
   base::Status finish(const std::shared_ptr<ThreadTask>& task, const std::shared_ptr<base::Status>& result);
 
@@ -117,10 +121,11 @@ class Takeover : public std::enable_shared_from_this<Takeover> {
   std::uint64_t left_ = 0;  // rows that the old one has not handed over
   std::set<std::string> unknown_tables_;
   std::string saved_;
-  std::chrono::microseconds pause_{0};
+  std::atomic<std::chrono::microseconds> pause_{};
   bool hangs_ = false;  // loader only
 
   // Of the switch; loader only.
+  std::shared_ptr<SwitchGate> gate_;
   std::shared_ptr<ThreadTask> switch_task_;
   std::shared_ptr<base::Status> switch_result_;
 };

@@ -1,7 +1,7 @@
 // Real libraries: loaded, refused, run, unloaded.
 #include <future>
 
-#include "manager_harness.hpp"
+#include "manager_fixture.hpp"
 
 namespace cm::plugin::test {
 namespace {

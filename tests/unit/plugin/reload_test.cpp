@@ -1,5 +1,5 @@
 // Real libraries that take each other's place.
-#include "manager_harness.hpp"
+#include "manager_fixture.hpp"
 
 #include <future>
 

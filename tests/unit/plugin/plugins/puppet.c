@@ -2,13 +2,16 @@
  *   MANIFEST        file with the bytes of its manifest
  *   KIND            its kind of service; KIND_IN_CODE that of its code, when it lies
  *   START_STATUS, INIT_STATUS, ABI_MAJOR_IN_CODE, STRUCT_SIZE, NO_START
+ *   WITH_STATE      it has a state, and can be reloaded
  * Messages: 1 is answered with its body; 2 runs a job that waits on a pipe; 3 waits on a pipe itself; 4 gives the
- * settings; the body of 2 and 3 is two file descriptors: one to say "here" to, one to wait on. */
+ * settings; 5 is answered, and makes a later save wait on a pipe; 6 starts a timer and is answered. The body of 2, 3
+ * and 5 is two file descriptors: one to say "here" to, one to wait on; of 5, and how many saves come before. */
 #include <cellmesh/abi/log.h>
 #include <cellmesh/abi/message.h>
 #include <cellmesh/abi/offload.h>
 #include <cellmesh/abi/plugin.h>
 #include <cellmesh/abi/settings.h>
+#include <cellmesh/abi/state.h>
 #include <cellmesh/abi/timer.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,6 +69,10 @@ static cm_status start(void *self) {
 }
 static void stop(void *self) { (void)self; }
 
+/* Of the save that waits. */
+static int save_fds[2];
+static int saves_before = -1;
+
 static const cm_host_message *message_of_host(void) { return the_host->get_extension(the_host, CM_EXT_MESSAGE); }
 
 struct answer {
@@ -93,13 +100,46 @@ static cm_status on_message(void *self, const cm_message *m) {
       const cm_host_settings *settings = the_host->get_extension(the_host, CM_EXT_SETTINGS);
       return settings->get(the_host, send_settings, &answer);
     }
+    case 5:
+      if (m->body_size != sizeof save_fds + sizeof saves_before) return CM_BAD_MESSAGE;
+      memcpy(save_fds, m->body, sizeof save_fds);
+      memcpy(&saves_before, m->body + sizeof save_fds, sizeof saves_before);
+      return message_of_host()->reply(the_host, &m->request, 10, NULL, 0);
+    case 6: {
+      const cm_host_timer *timer = the_host->get_extension(the_host, CM_EXT_TIMER);
+      if (timer->start(the_host, 1000000, 0, "later", NULL, 0, NULL) != CM_OK) return CM_FAULT;
+      return message_of_host()->reply(the_host, &m->request, 10, NULL, 0);
+    }
     default:
       return CM_UNHANDLED;
   }
 }
 
+#ifdef WITH_STATE
+static cm_status save(void *self, cm_state_sink *sink) {
+  (void)self;
+  if (saves_before >= 0 && saves_before-- == 0) wait_on((const uint8_t *)save_fds, sizeof save_fds);
+  return sink->write(sink, (const uint8_t *)"", 0);
+}
+static cm_status load(void *self, const cm_saved_state *state) {
+  (void)self;
+  (void)state;
+  return CM_OK;
+}
+static int32_t has_handler(void *self, cm_handler_kind handler_kind, const char *handler) {
+  (void)self;
+  (void)handler_kind;
+  (void)handler;
+  return 1;
+}
+#endif
+
 static const void *get_extension(void *self, const char *id) {
   (void)self;
+#ifdef WITH_STATE
+  static const cm_plugin_state state = {sizeof state, 0, save, load, NULL, has_handler, NULL, NULL, NULL, NULL};
+  if (strcmp(id, CM_EXT_STATE) == 0) return &state;
+#endif
   (void)id;
   return NULL;
 }

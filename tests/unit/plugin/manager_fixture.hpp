@@ -1,12 +1,15 @@
 #pragma once
 
-// A plugin manager on a host of fakes, and real libraries for it.
 #include <link.h>
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "discovery/embedded.hpp"
 #include "harness.hpp"
@@ -32,6 +35,7 @@ inline bool mapped(const std::string& file) {
   return ask.second;
 }
 
+// A manager of real libraries in a host that is made for it.
 class ManagerTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -112,7 +116,7 @@ class ManagerTest : public testing::Test {
   std::unique_ptr<PluginManager> manager;
 };
 
-// Where a plugin waits until it is let go: unit_good does, for message 3, and in a job for message 2.
+// To hold a hook of the puppet in the middle.
 struct Pipes {
   Pipes() {
     EXPECT_EQ(::pipe(here.data()), 0);
