@@ -263,7 +263,7 @@ void PluginManager::sweep() {
 
 void PluginManager::sweep(Loaded& plugin) {
   std::vector<Closing> still;
-  for (auto& closing : plugin.closing) {
+  for (auto closing : plugin.closing) {
     Generation& generation = *closing.generation;
     if (!generation.closed() && generation.services == 0 && generation.jobs() == 0) {
       if (generation.close()) {
@@ -273,7 +273,7 @@ void PluginManager::sweep(Loaded& plugin) {
       closing.pinned_by = generation.pinned_by();
       base::log(base::Room::plugin).warn("quarantined a generation that cannot be unmapped{}", generation.label());
     }
-    still.push_back(closing);
+    still.push_back(std::move(closing));
   }
   const std::lock_guard lock(mutex_);
   plugin.closing = std::move(still);
