@@ -32,6 +32,10 @@ void SettingsFeed::keep_at_start(const std::vector<discovery::SettingField>& fie
 }
 
 std::string SettingsFeed::preview(const Manifest::Settings& declared) const {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->told = false;
+  }
   auto values = settings_.preview(kind_, instance_, declared.fields, overrides_);
   const std::lock_guard lock(state_->mutex);
   if (state_->at_start) keep_at_start(declared.fields, *state_->at_start, values);
@@ -51,9 +55,9 @@ void SettingsFeed::declare(const Manifest::Settings& declared, const std::string
     old->over = true;
     state_->at_start = std::move(old->at_start);
     state_->mailbox = std::move(old->mailbox);
+    if (!old->told) state_->bytes = given;
   }
   state_->known = true;
-  state_->bytes = given;
   watch();
 }
 
@@ -70,6 +74,7 @@ void SettingsFeed::State::on_change(const discovery::Settings::Change& change) {
     first_came.notify_all();
   } else if (mailbox) {
     mailbox->settings_changed(bytes);
+    told = true;
   } else {
     changed = true;
   }

@@ -28,7 +28,8 @@ class SettingsFeed {
   // The same where nothing is declared yet.
   static std::string preview(discovery::Settings& settings, const Manifest::Settings& declared,
                              const std::string& instance);
-  // Declares them so from now on; `given` was the preview that the service has.
+  // Declares them so from now on; `given` was the last preview, which the service has, unless it was told of a change
+  // since, in the words of the declaration before.
   void declare(const Manifest::Settings& declared, const std::string& given);
   // The first values, serialized; waits for them. Nullopt when they did not come in time.
   std::optional<std::string> first(std::chrono::milliseconds patience, std::stop_token interrupt);
@@ -46,6 +47,7 @@ class SettingsFeed {
     bool known = false;
     std::string bytes;
     bool changed = false;  // since first()
+    bool told = false;     // the mailbox, since preview()
     std::shared_ptr<Mailbox> mailbox;
 
     void on_change(const discovery::Settings::Change& change);
