@@ -31,7 +31,9 @@ struct Command {
 // The commands, each made by the file that knows it.
 Command host_command();
 Command chat_command();
+Command check_command();
 Command ctl_command();
+Command examine_command();
 Command manifest_command();
 Command new_command();
 Command rehearse_command();

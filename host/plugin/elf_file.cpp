@@ -70,7 +70,8 @@ ElfFile::ElfFile(ElfFile&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       label_(std::move(other.label_)),
       size_(other.size_),
-      sections_(std::move(other.sections_)) {}
+      sections_(std::move(other.sections_)),
+      executable_stack_(other.executable_stack_) {}
 
 ElfFile::~ElfFile() {
   if (fd_ >= 0) ::close(fd_);
@@ -126,12 +127,13 @@ base::Status ElfFile::read_headers() {
 }
 
 // What the loader will map must be there: a mapped page past the file's end is a SIGBUS in the middle of dlopen.
-base::Status ElfFile::check_segments(std::uint64_t offset, std::uint16_t count) const {
+base::Status ElfFile::check_segments(std::uint64_t offset, std::uint16_t count) {
   if (!inside(offset, std::uint64_t{count} * sizeof(Elf64_Phdr))) return cut_short("its program header table");
   for (std::uint16_t i = 0; i < count; ++i) {
     Elf64_Phdr segment{};
     if (!read(offset + std::uint64_t{i} * sizeof segment, &segment, sizeof segment)) return cut_short("a header");
     if (segment.p_type == PT_LOAD && !inside(segment.p_offset, segment.p_filesz)) return cut_short("a segment");
+    if (segment.p_type == PT_GNU_STACK) executable_stack_ = (segment.p_flags & PF_X) != 0;
   }
   return {};
 }
@@ -208,13 +210,33 @@ base::Result<std::vector<std::string>> ElfFile::needed() const {
   return names;
 }
 
+bool ElfFile::stays_loaded() const {
+  bool stays = false;
+  (void)for_each<Elf64_Dyn>(SHT_DYNAMIC, [&](const Elf64_Dyn& entry, const std::string& /*strings*/) {
+    stays = stays || (entry.d_tag == DT_FLAGS_1 && (entry.d_un.d_val & DF_1_NODELETE) != 0);
+    return entry.d_tag != DT_NULL;
+  });
+  return stays;
+}
+
+base::Result<std::vector<ElfFile::Symbol>> ElfFile::exports() const {
+  std::vector<Symbol> symbols;
+  auto status = for_each<Elf64_Sym>(SHT_DYNSYM, [&](const Elf64_Sym& symbol, const std::string& strings) {
+    const auto bind = ELF64_ST_BIND(symbol.st_info);
+    const auto visibility = ELF64_ST_VISIBILITY(symbol.st_other);
+    if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS || bind == STB_LOCAL) return true;
+    if (visibility != STV_DEFAULT && visibility != STV_PROTECTED) return true;
+    symbols.push_back({std::string(c_string(strings, symbol.st_name)), bind == STB_GNU_UNIQUE});
+    return true;
+  });
+  if (!status) return status.error();
+  return symbols;
+}
+
 std::string ElfFile::pins() const {
   std::string why;
   const auto add = [&](const std::string& words) { why.append(why.empty() ? "" : "; ").append(words); };
-  (void)for_each<Elf64_Dyn>(SHT_DYNAMIC, [&](const Elf64_Dyn& entry, const std::string& /*strings*/) {
-    if (entry.d_tag == DT_FLAGS_1 && (entry.d_un.d_val & DF_1_NODELETE) != 0) add("it is linked with -z nodelete");
-    return entry.d_tag != DT_NULL;
-  });
+  if (stays_loaded()) add("it is linked with -z nodelete");
   std::size_t unique = 0;
   bool thread_exit = false;
   bool thread_data = false;

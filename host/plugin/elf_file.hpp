@@ -28,6 +28,16 @@ class ElfFile {
   // What in it keeps dlclose() from unmapping it, as words for a person ("its symbol X, which is unique in the
   // process"); empty when nothing is seen.
   [[nodiscard]] std::string pins() const;
+  // What it offers to others, in the order of its table.
+  struct Symbol {
+    std::string name;
+    bool unique = false;  // one for the whole process, whoever brings it
+  };
+  [[nodiscard]] base::Result<std::vector<Symbol>> exports() const;
+  // It was linked to stay where it was loaded (-z nodelete).
+  [[nodiscard]] bool stays_loaded() const;
+  // It asks for stacks whose bytes can be run as code.
+  [[nodiscard]] bool executable_stack() const { return executable_stack_; }
   // In hex; empty when it has none.
   [[nodiscard]] std::string build_id() const;
 
@@ -42,7 +52,7 @@ class ElfFile {
 
   ElfFile(int fd, std::string label, std::uint64_t size) : fd_(fd), label_(std::move(label)), size_(size) {}
   base::Status read_headers();
-  base::Status check_segments(std::uint64_t offset, std::uint16_t count) const;
+  base::Status check_segments(std::uint64_t offset, std::uint16_t count);
   base::Status read_sections(std::uint64_t offset, std::uint64_t count, std::uint32_t names);
   [[nodiscard]] bool inside(std::uint64_t offset, std::uint64_t size) const {
     return offset <= size_ && size <= size_ - offset;
@@ -58,6 +68,7 @@ class ElfFile {
   std::string label_;
   std::uint64_t size_;
   std::vector<Section> sections_;
+  bool executable_stack_ = false;
 };
 
 }  // namespace cm::plugin

@@ -1,0 +1,60 @@
+#include "check/examine.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "base/child_process.hpp"
+#include "base/log.hpp"
+#include "check/subject.hpp"
+#include "check/test.hpp"
+
+namespace cm::check {
+namespace {
+
+constexpr std::size_t kMemory = std::size_t{3} << 30U;  // bytes of address space
+
+void write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void say(int fd, std::string_view word, std::string text = {}) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  write_all(fd, std::string(word) + text + "\n");
+}
+
+int run(int out, const std::filesystem::path& file, std::uint64_t seed, const Test& test) {
+  try {
+    {
+      Subject subject(file, file.filename().string(), seed, [out](const std::string& what) { say(out, kAt, what); });
+      test.run(subject);
+    }
+    say(out, kOk);
+  } catch (const Skipped& e) {
+    say(out, kSkipped, e.what());
+  } catch (const Refused& e) {
+    say(out, kRefused, e.what());
+  } catch (const std::exception& e) {
+    say(out, kFailed, e.what());
+  }
+  return 0;
+}
+
+}  // namespace
+
+void examine(const std::filesystem::path& file, std::uint64_t seed, const std::string& id) {
+  // What the plugin prints goes with its errors: standard output is for the answer.
+  const int out = ::dup(STDOUT_FILENO);
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  base::confine_this_process(kMemory);
+  const Test* test = find_test(id);
+  if (test == nullptr) ::_exit(2);
+  ::_exit(run(out, file, seed, *test));  // at once: what was to be found is found, and the plugin may be in any state
+}
+
+}  // namespace cm::check
