@@ -154,7 +154,8 @@ TEST(SwitchGate, WhoComesTooLateSwitchesNeither) {
 TEST(ThreadTask, ThatWasCalledOffDoesNotRun) {
   bool ran = false;
   ThreadTask task([&] { ran = true; });
-  EXPECT_EQ(task.wait(1ms), ThreadTask::End::called_off);
+  EXPECT_EQ(task.wait(1ms), ThreadTask::End::waits);
+  EXPECT_TRUE(task.call_off());
   task.run();
   EXPECT_FALSE(ran);
 }
