@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "echo.pb.h"
+#include "support/asker.hpp"
 #include "support/deployment.hpp"
 
 namespace {
@@ -20,39 +21,18 @@ namespace {
 using namespace cm::test;
 namespace fs = std::filesystem;
 
-// An echo in order, until it is told to end.
-class EchoPlayer {
- public:
-  explicit EchoPlayer(const std::string& login) : client_(enter(login)), thread_([this] { run(); }) {}
-  EchoPlayer(const EchoPlayer&) = delete;
-  EchoPlayer& operator=(const EchoPlayer&) = delete;
-  ~EchoPlayer() { (void)end(); }
-  std::string end() {
-    ending_ = true;
-    if (thread_.joinable()) thread_.join();
-    return failure_;
-  }
-  [[nodiscard]] std::uint64_t answered() const { return answered_; }
-
- private:
-  void run() try {
-    while (!ending_) {
-      proto::EchoREQ req;
-      req.set_content(std::to_string(answered_ + 1));
-      client_.send(req);
-      if (client_.expect<proto::EchoACK>(seconds(60)).content() != req.content())
-        throw std::runtime_error("out of order");
-      ++answered_;
-    }
-  } catch (const std::exception& e) {
-    failure_ = e.what();
-  }
-  Client client_;
-  std::atomic<std::uint64_t> answered_{0};
-  std::atomic<bool> ending_{false};
-  std::string failure_;
-  std::thread thread_;
-};
+Asker::Question echo_question() {
+  const auto content = [](std::uint64_t number) {
+    proto::EchoREQ req;
+    req.set_content(std::to_string(number));
+    return req.SerializeAsString();
+  };
+  const auto good = [](std::uint64_t number, const std::string& body) {
+    proto::EchoACK ack;
+    return ack.ParseFromString(body) && ack.content() == std::to_string(number);
+  };
+  return {id_of<proto::EchoREQ>(), id_of<proto::EchoACK>(), content, good};
+}
 
 // Sends what makes the thrower throw in one hook after the other; each is answered by a notice that it failed.
 class Provoker {
@@ -124,7 +104,7 @@ bool soak(std::uint64_t wanted) {
   Deployment mesh(Shape::embedded, {.plugin_dir = plugins, .arguments = {}, .env = {}});
   Host& host = mesh.host("agent");
   Client ann = mesh.player();
-  EchoPlayer echo(mesh.login_address());
+  Asker echo(mesh.login_address(), echo_question());
   std::vector<std::unique_ptr<Provoker>> provokers;
   for (int i = 0; i < 4; ++i) provokers.push_back(std::make_unique<Provoker>(mesh.login_address()));
   const auto begin = std::chrono::steady_clock::now();
@@ -134,7 +114,7 @@ bool soak(std::uint64_t wanted) {
   while ((thrower = thrower_of(host)).faults < wanted) {
     chat(ann, "line " + std::to_string(++chats));
     if (chats % 5 == 1) {  // a settings change and a client's end throw, too
-      mesh.set("thrower/loudness", std::to_string(chats));
+      mesh.set("thrower/loudness", std::to_string(chats + 1));
       Client passer_by = mesh.player();
       passer_by.send(message_id("badThrowREQ"), "");
       (void)passer_by.expect_notice(proto::NoticeACK::MessageFailed);

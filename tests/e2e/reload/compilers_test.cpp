@@ -2,12 +2,12 @@
 // those that the tests sdk_outside_... built against the installed SDK.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <boost/json.hpp>
 #include <filesystem>
-#include <functional>
+#include <map>
 #include <thread>
 
+#include "support/asker.hpp"
 #include "support/deployment.hpp"
 
 namespace cm::test {
@@ -15,43 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// One request after the other, each answered with a message of this id.
-class Asker {
- public:
-  Asker(const std::string& login, const char* request, std::string body, const char* answer)
-      : client_(enter(login)),
-        thread_([this, request, body = std::move(body), answer] { run(request, body, answer); }) {}
-  Asker(const Asker&) = delete;
-  Asker& operator=(const Asker&) = delete;
-  ~Asker() { (void)end(); }
-  std::string end() {
-    ending_ = true;
-    if (thread_.joinable()) thread_.join();
-    return failure_;
-  }
-  [[nodiscard]] std::uint64_t answered() const { return answered_; }
-
- private:
-  void run(const char* request, const std::string& body, const char* answer) try {
-    while (!ending_) {
-      client_.send(message_id(request), body);
-      for (bool waits = true; waits;) {
-        const auto frame = client_.read(seconds(60));
-        if (!frame) throw std::runtime_error("disconnected");
-        if (frame->is<proto::NoticeACK>()) throw std::runtime_error(frame->as<proto::NoticeACK>().ShortDebugString());
-        waits = frame->id != message_id(answer);
-      }
-      ++answered_;
-    }
-  } catch (const std::exception& e) {
-    failure_ = e.what();
-  }
-  Client client_;
-  std::atomic<std::uint64_t> answered_{0};
-  std::atomic<bool> ending_{false};
-  std::string failure_;
-  std::thread thread_;
-};
+Asker::Question question(const char* request, const char* answer, std::string body) {
+  return {message_id(request), message_id(answer), [body = std::move(body)](std::uint64_t) { return body; }};
+}
 
 TEST(Compilers, PluginsOfGccClangWithLibcxxAndCReloadTogetherUnderTraffic) {
   const fs::path outside = CM_E2E_OUTSIDE;
@@ -69,13 +35,14 @@ TEST(Compilers, PluginsOfGccClangWithLibcxxAndCReloadTogetherUnderTraffic) {
   Host& host = mesh.host("agent");
   const auto login = mesh.login_address();
   std::vector<std::unique_ptr<Asker>> askers;
+  const std::map<std::string, Asker::Question> questions{
+      {"echo", question("protoEchoREQ", "protoEchoACK", "\x0a\x02hi")},
+      {"echo_c", question("protoEchoCREQ", "protoEchoCACK", "\x0a\x02hi")},
+      {"rps", question("protoPlayREQ", "protoPlayACK", "\x08\x01")},
+      {"oracle", question("oracleAskREQ", "oracleAskACK", "\x0a\x02hi")}};
   for (const auto& name : names) {
-    if (name == "echo") askers.push_back(std::make_unique<Asker>(login, "protoEchoREQ", "\x0a\x02hi", "protoEchoACK"));
-    if (name == "echo_c")
-      askers.push_back(std::make_unique<Asker>(login, "protoEchoCREQ", "\x0a\x02hi", "protoEchoCACK"));
-    if (name == "rps") askers.push_back(std::make_unique<Asker>(login, "protoPlayREQ", "\x08\x01", "protoPlayACK"));
-    if (name == "oracle")
-      askers.push_back(std::make_unique<Asker>(login, "oracleAskREQ", "\x0a\x02hi", "oracleAskACK"));
+    const auto it = questions.find(name);
+    if (it != questions.end()) askers.push_back(std::make_unique<Asker>(login, it->second));
   }
   Client ann = mesh.player();
   std::vector<std::thread> reloaders;
