@@ -53,11 +53,14 @@ void judge(const base::ChildEnd& end, milliseconds limit, Finding& finding) {
     finding.verdict = Verdict::ok;
     return;
   }
-  if (ended && answer.starts_with(kSkipped)) {
+  for (const auto word : {kSkipped, kUntestable}) {
+    if (!ended || !answer.starts_with(word)) continue;
     finding.verdict = Verdict::skipped;
-    finding.why = answer.substr(kSkipped.size());
+    finding.blocks = word == kUntestable;
+    finding.why = answer.substr(word.size());
     return;
   }
+  finding.blocks = true;
   finding.verdict = Verdict::failed;
   finding.output = last_lines(end.errors);
   if (ended && answer.starts_with(kRefused)) {
@@ -101,8 +104,7 @@ class Schedule {
     const std::lock_guard lock(mutex_);
     for (const auto id : finding.test->after) {
       const Finding& before = *find(id);
-      if (before.verdict == Verdict::failed) return std::string(id) + " failed";
-      if (before.verdict == Verdict::skipped) return before.why;
+      if (before.blocks) return before.verdict == Verdict::failed ? std::string(id) + " failed" : before.why;
     }
     return {};
   }
@@ -166,6 +168,7 @@ void run(const Options& options, const fs::path& copy, Finding& finding) {
   finding.took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
   if (end) return judge(*end, spec.time_limit, finding);
   finding.verdict = Verdict::failed;
+  finding.blocks = true;
   finding.why = end.error().text;
 }
 
@@ -190,7 +193,8 @@ base::Result<std::vector<Finding>> check(const Options& options) {
   const auto work = [&] {
     while (Finding* finding = schedule.take()) {
       finding->why = schedule.pointless(*finding);
-      if (finding->why.empty()) run(options, copy, *finding);
+      finding->blocks = !finding->why.empty();
+      if (!finding->blocks) run(options, copy, *finding);
       schedule.done(*finding);
     }
   };

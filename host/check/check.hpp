@@ -28,8 +28,9 @@ enum class Verdict : std::uint8_t { ok, failed, skipped };
 struct Finding {
   const Test* test = nullptr;
   Verdict verdict = Verdict::skipped;
-  std::string why;     // it failed, with the cure, or was skipped
-  std::string output;  // the last lines of what the plugin printed, and of where it crashed; of a failed one only
+  bool blocks = false;  // those after it say nothing
+  std::string why;      // it failed, with the cure, or was skipped
+  std::string output;   // the last lines of what the plugin printed, and of where it crashed; of a failed one only
   std::chrono::milliseconds took{0};
 };
 

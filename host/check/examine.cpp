@@ -35,6 +35,8 @@ int run(int out, const std::filesystem::path& file, std::uint64_t seed, const Te
       test.run(subject);
     }
     say(out, kOk);
+  } catch (const Untestable& e) {
+    say(out, kUntestable, e.what());
   } catch (const Skipped& e) {
     say(out, kSkipped, e.what());
   } catch (const Refused& e) {

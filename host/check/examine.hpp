@@ -13,6 +13,7 @@ inline constexpr std::string_view kOk = "ok";
 inline constexpr std::string_view kFailed = "failed: ";
 inline constexpr std::string_view kRefused = "refused: ";  // the sentence has its cure
 inline constexpr std::string_view kSkipped = "skipped: ";
+inline constexpr std::string_view kUntestable = "untestable: ";  // and so are those after it
 
 // Runs one test in this process, which is for nothing else, and ends it.
 [[noreturn]] void examine(const std::filesystem::path& file, std::uint64_t seed, const std::string& test);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "check/step_clock.hpp"
 #include "check/test.hpp"
 #include "discovery/settings.hpp"
 
@@ -28,7 +27,11 @@ bool left_a_hook(const cellmesh::test::Fault& fault) {
 }  // namespace
 
 Service::Service(Subject& subject, const cm_service_kind& kind, ServiceOptions options)
-    : subject_(subject), kind_(kind), options_(std::move(options)), host_(kind, host_options(subject, kind, options_)) {
+    : subject_(subject),
+      kind_(kind),
+      options_(std::move(options)),
+      host_(kind, host_options(subject, kind, options_)),
+      judge_(options_.judge) {
   if (options_.alone) return;
   for (const auto& needed : subject.manifest().requires_kinds)
     host_.up(needed + "#7@check", {.load = 0, .address = "127.0.0.1:7"});
@@ -39,7 +42,9 @@ Service::Service(Subject& subject, const cm_service_kind& kind, ServiceOptions o
 bool Service::create() {
   bool created = false;
   subject_.at(std::string(kind()) + ": create");
+  const StepClock clock;
   created = host_.create();
+  if (judge_ == Judge::time) timed("create", clock);
   if (!created) host_.take_faults();
   judge("create", CM_OK);
   return created;
@@ -47,8 +52,10 @@ bool Service::create() {
 
 cm_status Service::start() {
   subject_.at(std::string(kind()) + ": start");
+  const StepClock clock;
   const cm_status status = host_.start();
-  if (status != CM_OK && options_.judge == Judge::faults) host_.take_faults();
+  if (judge_ == Judge::time) timed("start", clock);
+  if (status != CM_OK && judge_ == Judge::faults) host_.take_faults();
   judge("start", status);
   return status;
 }
@@ -77,29 +84,47 @@ cm_status Service::step(const std::string& what, const std::function<cm_status()
   subject_.at(std::string(kind()) + ": " + what);
   const StepClock clock;
   const cm_status status = work();
-  if (options_.judge == Judge::time) {
-    const auto slowest = std::max(clock.computed(), clock.waited());
-    if (slowest > kLongestStep) {
-      throw Failed(std::string(kind()) + ": " + what + ": it " + (clock.waited() == slowest ? "waited" : "computed") +
-                   " for " + std::to_string(slowest.count()) + " ms");
-    }
-  }
+  if (judge_ == Judge::time) timed(what, clock);
   judge(what, status);
   host_.take();
   return status;
+}
+
+cm_status Service::hook(const std::string& what, const std::function<cm_status(void* self)>& work) {
+  return step(what, [&] {
+    try {
+      return work(host_.instance());
+    } catch (...) {
+      host_.abi()->report_fault(host_.abi(), "an exception left the hook");
+      return cm_status{CM_FAULT};
+    }
+  });
+}
+
+void Service::timed(const std::string& what, const StepClock& clock) const {
+  const auto waited = clock.waited();
+  const auto slowest = std::max(clock.computed(), waited);
+  if (slowest <= kLongestStep) return;
+  throw Failed(std::string(kind()) + ": " + what + ": it " + (waited == slowest ? "waited" : "computed") + " for " +
+               std::to_string(slowest.count()) + " ms");
 }
 
 void Service::judge(const std::string& what, cm_status status) {
   const auto failed = [&](const std::string& why) { throw Failed(std::string(kind()) + ": " + what + ": " + why); };
   const auto faults = host_.take_faults();
   for (const auto& fault : faults) {
-    if (left_a_hook(fault) == (options_.judge == Judge::exceptions) &&
-        (options_.judge == Judge::exceptions || options_.judge == Judge::faults)) {
+    if (left_a_hook(fault) == (judge_ == Judge::exceptions) &&
+        (judge_ == Judge::exceptions || judge_ == Judge::faults)) {
       failed("fault in " + fault.hook + ": " + fault.what);
     }
   }
-  if (options_.judge == Judge::arguments && !host_.misuses().empty()) failed(host_.misuses().front());
-  if (options_.judge == Judge::statuses && (status < CM_OK || status > CM_STOPPING)) {
+  if (judge_ == Judge::arguments) {
+    for (const auto& misuse : host_.misuses()) {
+      // Which clients there are is for the host to know: a message may name any.
+      if (!misuse.starts_with("the client is none")) failed(misuse);
+    }
+  }
+  if (judge_ == Judge::statuses && (status < CM_OK || status > CM_STOPPING)) {
     failed("it returned " + status_name(status));
   }
 }
@@ -135,11 +160,19 @@ std::optional<std::string> default_settings(Subject& subject, std::string_view k
 }
 
 void for_each_running(Subject& subject, const ServiceOptions& options, const std::function<void(Service&)>& work) {
+  std::optional<Skipped> skipped;
+  bool any = false;
   for (const auto* kind : subject.kinds()) {
     Service service(subject, *kind, options);
     service.run();
-    work(service);
+    try {
+      work(service);
+      any = true;
+    } catch (const Skipped& e) {
+      skipped.emplace(e);
+    }
   }
+  if (!any && skipped) throw Skipped(*skipped);
 }
 
 }  // namespace cm::check

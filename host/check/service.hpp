@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "check/step_clock.hpp"
 #include "check/subject.hpp"
 
 namespace cm::check {
@@ -54,16 +55,22 @@ class Service {
   // One step: `work` calls hooks of it, and returns what the last one returned.
   cm_status step(const std::string& what, const std::function<cm_status()>& work);
 
+  // The same for a hook that is called past its host: an exception that leaves it is told as its host would.
+  cm_status hook(const std::string& what, const std::function<cm_status(void* self)>& work);
+
   [[nodiscard]] MemoryHost& host() { return host_; }
   [[nodiscard]] Subject& subject() { return subject_; }
   [[nodiscard]] std::string_view kind() const { return kind_.kind; }
-  [[nodiscard]] Judge judge() const { return options_.judge; }
+  [[nodiscard]] const cm_service_kind& code() const { return kind_; }
+  void judge_by(Judge judge) { judge_ = judge; }
 
   // Others in the mesh: another service, and the agent of its clients, itself when it opened a frontend.
   [[nodiscard]] cm_service peer();
   [[nodiscard]] cm_service agent();
   // A client that it was told of, if it is to be told.
   cm_client client(std::uint64_t session);
+  // All of them are gone.
+  void forget_clients() { opened_.clear(); }
 
   // What it implements of an extension; null when it does not, or less than version 1.0 of it.
   template <class Extension>
@@ -75,18 +82,20 @@ class Service {
 
  private:
   void judge(const std::string& what, cm_status status);
+  void timed(const std::string& what, const StepClock& clock) const;
 
   Subject& subject_;
   const cm_service_kind& kind_;
   const ServiceOptions options_;
   MemoryHost host_;
+  Judge judge_;
   std::set<std::uint64_t> opened_;  // clients of its own frontend
 };
 
 // The default settings of a kind, serialized; nothing when it declares none.
 std::optional<std::string> default_settings(Subject& subject, std::string_view kind);
 
-// Does it with a running service of each kind, one after the other.
+// Does it with a running service of each kind, one after the other. Skipped when the work skips all of them.
 void for_each_running(Subject& subject, const ServiceOptions& options, const std::function<void(Service&)>& work);
 
 }  // namespace cm::check

@@ -33,6 +33,11 @@ const plugin::Manifest& Subject::manifest() {
   return manifest_.emplace(std::move(*read));
 }
 
+const Bodies& Subject::bodies() {
+  if (!bodies_) bodies_.emplace(manifest());
+  return *bodies_;
+}
+
 const cm_plugin& Subject::entry() {
   if (library_) return library_->plugin();
   at("loading the library");

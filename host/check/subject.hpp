@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "check/bodies.hpp"
 #include "check/random.hpp"
 #include "plugin/elf_file.hpp"
 #include "plugin/library.hpp"
@@ -35,6 +36,7 @@ class Subject {
   // Without running it.
   const plugin::ElfFile& elf();
   const plugin::Manifest& manifest();
+  const Bodies& bodies();
 
   // Its code.
   const cm_plugin& entry();
@@ -49,6 +51,7 @@ class Subject {
 
   std::optional<plugin::ElfFile> elf_;
   std::optional<plugin::Manifest> manifest_;
+  std::optional<Bodies> bodies_;
   plugin::LibraryLoader loader_;
   std::unique_ptr<plugin::Library> library_;
   bool initialised_ = false;

@@ -37,6 +37,12 @@ class Skipped : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The same, and so have those that come after it.
+class Untestable : public Skipped {
+ public:
+  using Skipped::Skipped;
+};
+
 // All, each behind those that it comes after.
 const std::vector<Test>& all_tests();
 // Null when there is none of this id.
@@ -47,5 +53,21 @@ std::vector<Test> file_tests();
 std::vector<Test> manifest_tests();
 std::vector<Test> load_tests();
 std::vector<Test> life_tests();
+std::vector<Test> message_tests();
+std::vector<Test> handler_tests();
+std::vector<Test> settings_tests();
+std::vector<Test> extension_tests();
+std::vector<Test> presence_tests();
+std::vector<Test> status_tests();
+std::vector<Test> host_tests();
+std::vector<Test> first_row_tests();
+std::vector<Test> state_tests();
+std::vector<Test> row_tests();
+std::vector<Test> load_state_tests();
+std::vector<Test> leak_tests();
+std::vector<Test> unload_tests();
+
+// What a test that does everything comes after: what fails in one thing would fail in that too.
+std::vector<std::string_view> after_barrages();
 
 }  // namespace cm::check

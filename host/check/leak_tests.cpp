@@ -1,0 +1,100 @@
+// What is left in the process when its services are gone.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "check/barrages.hpp"
+#include "check/heap.hpp"
+#include "check/test.hpp"
+
+namespace cm::check {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::set<std::string> names_in(const char* folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename());
+  return names;
+}
+
+// One life of each kind, one after the other.
+void live_once(Subject& subject, ServiceOptions options = {.judge = Judge::nothing}) {
+  for_each_running(subject, options, [](Service& service) {
+    valid_messages(service);
+    let_it_work(service);
+    service.stop();
+    service.destroy();
+  });
+}
+
+void threads(Subject& subject) {
+  const std::size_t before = names_in("/proc/self/task").size();
+  live_once(subject);
+  // One that was joined is still in the list for a moment.
+  for (int patience = 0; names_in("/proc/self/task").size() > before; ++patience) {
+    if (patience == 2000) {
+      throw Failed(std::to_string(names_in("/proc/self/task").size() - before) +
+                   " threads of it run on after its services were destroyed");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+void descriptors(Subject& subject) {
+  (void)subject.kinds();
+  const auto before = names_in("/proc/self/fd");
+  live_once(subject);
+  for (const auto& name : names_in("/proc/self/fd")) {
+    if (before.contains(name)) continue;
+    std::error_code ec;
+    const auto target = fs::read_symlink("/proc/self/fd/" + name, ec);
+    if (!ec)
+      throw Failed("the descriptor " + name + " (" + target.string() + ") is open after its services were destroyed");
+  }
+}
+
+void processes(Subject& subject) {
+  live_once(subject);
+  int status = 0;
+  if (::waitpid(-1, &status, WNOHANG) >= 0) throw Failed("it left a child process, which nobody waits for");
+}
+
+void memory(Subject& subject) {
+  if (!heap_is_measured()) throw Skipped("the heap cannot be measured under a sanitizer");
+  static constexpr std::size_t kLives = 40;
+  static constexpr std::size_t kAllowed = 128;
+  std::size_t before = 0;
+  for (std::size_t life = 0; life < kLives; ++life) {
+    if (life == kLives / 2) before = heap_in_use();
+    for_each_running(subject, {.judge = Judge::nothing}, [](Service& service) {
+      empty_messages(service);
+      service.stop();
+      service.destroy();
+    });
+  }
+  const std::size_t now = heap_in_use();
+  const std::size_t bytes = now > before ? (now - before) / (kLives / 2) : 0;
+  if (bytes > kAllowed) throw Failed("each life of its services left " + std::to_string(bytes) + " bytes");
+}
+
+}  // namespace
+
+std::vector<Test> leak_tests() {
+  return {
+      {"leak.threads", "No thread runs in a library that is to be unloaded.", "join its threads before destroy returns",
+       after_barrages(), threads},
+      {"leak.descriptors", "A host that reloads for months does not run out of descriptors.",
+       "close in destroy what it opened, and open with O_CLOEXEC", after_barrages(), descriptors},
+      {"leak.processes", "A host is not left with processes that it knows nothing of.",
+       "wait for its child processes before destroy returns", after_barrages(), processes},
+      {"leak.memory", "A host that starts and stops services for months does not grow.",
+       "free in destroy what create and start allocated", after_barrages(), memory},
+  };
+}
+
+}  // namespace cm::check
