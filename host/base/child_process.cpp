@@ -15,7 +15,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
 #include <utility>
 
 extern char** environ;
@@ -65,9 +64,9 @@ Result<std::pair<Descriptor, Descriptor>> make_pipe() {
   return std::pair(Descriptor(ends[0]), Descriptor(ends[1]));
 }
 
-Result<pid_t> spawn(const ChildSpec& spec, int in, int out, int err) {
+Result<pid_t> spawn(const std::vector<std::string>& words, int in, int out, int err) {
   std::vector<char*> argv;
-  for (const auto& word : spec.argv) argv.push_back(const_cast<char*>(word.c_str()));
+  for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -78,8 +77,20 @@ Result<pid_t> spawn(const ChildSpec& spec, int in, int out, int err) {
   pid_t pid = -1;
   const int code = ::posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (code != 0) return error("cannot start " + spec.argv.front() + ": " + std::strerror(code));
+  if (code != 0) return error("cannot start " + words.front() + ": " + std::strerror(code));
   return pid;
+}
+
+Result<pid_t> fork_off(const std::function<void()>& body, int in, int out, int err) {
+  const pid_t pid = ::fork();
+  if (pid < 0) return failure("cannot fork");
+  if (pid > 0) return pid;
+  ::dup2(in, 0);
+  ::dup2(out, 1);
+  ::dup2(err, 2);
+  ::close_range(3, ~0U, 0);
+  body();
+  ::_exit(0);
 }
 
 // Reads what is there; false at the end of the stream.
@@ -118,50 +129,103 @@ std::string ChildEnd::text(milliseconds time_limit) const {
          (what != nullptr ? what : "unknown signal") + ")";
 }
 
-Result<ChildEnd> run_child(const ChildSpec& spec) {
+struct Child::State {
+  pid_t pid = -1;
+  Clock::time_point deadline;
+  std::size_t output_limit = 0;
+  Descriptor out, err;
+  bool out_open = true, err_open = true;
+  bool ended = false;
+  ChildEnd end;
+
+  [[nodiscard]] std::array<pollfd, 2> streams() const {  // a negative one is passed over
+    return {pollfd{out_open ? out.get() : -1, POLLIN, 0}, pollfd{err_open ? err.get() : -1, POLLIN, 0}};
+  }
+
+  // Until there is no more for now.
+  void read() {
+    for (auto now = streams(); ::poll(now.data(), now.size(), 0) > 0; now = streams()) {
+      if (now[0].revents != 0) out_open = drain(out.get(), end.output, output_limit, false);
+      if (now[1].revents != 0) err_open = drain(err.get(), end.errors, output_limit, true);
+      if (Clock::now() >= deadline) return;  // it writes for ever
+    }
+  }
+
+  void kill() {
+    int status = 0;
+    ::kill(pid, SIGKILL);
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    ended = true;
+    end.signal = SIGKILL;
+  }
+};
+
+Child::Child(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Child::Child(Child&&) noexcept = default;
+Child& Child::operator=(Child&& other) noexcept {
+  state_.swap(other.state_);
+  return *this;
+}
+Child::~Child() {
+  if (state_ && !state_->ended) state_->kill();
+}
+
+Result<Child> Child::start(const ChildSpec& spec) {
   auto in = input_file(spec.input);
   if (!in) return in.error();
   auto out = make_pipe();
   if (!out) return out.error();
   auto err = make_pipe();
   if (!err) return err.error();
-  const auto pid = spawn(spec, in->get(), out->second.get(), err->second.get());
+  const auto pid = spec.body ? fork_off(spec.body, in->get(), out->second.get(), err->second.get())
+                             : spawn(spec.argv, in->get(), out->second.get(), err->second.get());
   if (!pid) return pid.error();
-  out->second.close();
-  err->second.close();
+  auto state = std::make_unique<State>();
+  state->pid = *pid;
+  state->deadline = Clock::now() + spec.time_limit;
+  state->output_limit = spec.output_limit;
+  state->out = std::move(out->first);
+  state->err = std::move(err->first);
+  return Child(std::move(state));
+}
 
-  ChildEnd end;
-  const auto deadline = Clock::now() + spec.time_limit;
-  std::array<pollfd, 2> streams{pollfd{out->first.get(), POLLIN, 0}, pollfd{err->first.get(), POLLIN, 0}};
+void Child::wait(std::span<const Child* const> children) {
+  std::vector<pollfd> all;
+  int patience = 20;  // ms
+  for (const Child* child : children) {
+    const auto streams = child->state_->streams();
+    // It has closed them and is about to end: its end is no event.
+    if (!child->state_->out_open && !child->state_->err_open) patience = 1;
+    all.insert(all.end(), streams.begin(), streams.end());
+  }
+  ::poll(all.data(), all.size(), patience);
+}
+
+bool Child::look() {
+  State& s = *state_;
+  if (s.ended) return true;
+  s.read();
   int status = 0;
-  bool ended = false;
-  while (!ended) {
-    if (Clock::now() >= deadline) {
-      end.timed_out = true;
-      ::kill(*pid, SIGKILL);
-      while (::waitpid(*pid, &status, 0) < 0 && errno == EINTR) {
-      }
-      break;
-    }
-    // Its end closes the streams, unless a child of its own has them: so look at both.
-    const bool open = streams[0].fd >= 0 || streams[1].fd >= 0;
-    if (!open) std::this_thread::sleep_for(milliseconds(1));
-    if (open && ::poll(streams.data(), streams.size(), 20) > 0) {
-      if (streams[0].revents != 0 && !drain(streams[0].fd, end.output, spec.output_limit, false)) streams[0].fd = -1;
-      if (streams[1].revents != 0 && !drain(streams[1].fd, end.errors, spec.output_limit, true)) streams[1].fd = -1;
-      continue;
-    }
-    ended = ::waitpid(*pid, &status, WNOHANG) == *pid;
+  if (::waitpid(s.pid, &status, WNOHANG) == s.pid) {
+    s.ended = true;
+    if (WIFSIGNALED(status)) s.end.signal = WTERMSIG(status);
+    if (WIFEXITED(status)) s.end.exit_code = WEXITSTATUS(status);
+    s.read();  // what it wrote last
+  } else if (Clock::now() >= s.deadline) {
+    s.kill();
+    s.end.timed_out = true;
   }
-  for (auto& stream : streams) {  // what it wrote last
-    const bool is_out = stream.fd == streams[0].fd;
-    while (stream.fd >= 0 && ::poll(&stream, 1, 0) > 0) {
-      if (!drain(stream.fd, is_out ? end.output : end.errors, spec.output_limit, !is_out)) stream.fd = -1;
-    }
-  }
-  if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
-  if (WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
-  return end;
+  return s.ended;
+}
+
+const ChildEnd& Child::end() const { return state_->end; }
+
+Result<ChildEnd> run_child(const ChildSpec& spec) {
+  auto child = Child::start(spec);
+  if (!child) return child.error();
+  for (const Child* it = &*child; !child->look();) Child::wait({&it, 1});
+  return child->end();
 }
 
 void confine_this_process(std::size_t memory) {

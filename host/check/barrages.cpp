@@ -27,7 +27,7 @@ std::string_view word(From from) {
 cm_status deliver(Service& service, From from, std::uint16_t id, std::string_view body, const std::string& what) {
   cm_request request{};
   if (from != From::service) request.client = service.client(1);
-  if (from != From::client) request.from = service.peer();
+  if (from != From::client) request.from = service.asker();
   if (from == From::call) request.call = 1;
   return service.step(what + " " + std::string(word(from)) + ", " + in_hex(body),
                       [&] { return service.host().deliver(request, id, body); });
@@ -116,7 +116,7 @@ void let_it_work(Service& service) {
     for (const auto& subscription : subscriptions) {
       any([&](std::uint16_t id, const std::string& body) {
         service.step("a message of the channel " + subscription.channel + ", " + in_hex(body),
-                     [&] { return host.publish(subscription.channel, id, body, 0, service.peer()); });
+                     [&] { return host.publish(subscription.channel, id, body, 0, service.asker()); });
       });
       service.step("messages of the channel " + subscription.channel + " are lost",
                    [&] { return host.publish(subscription.channel, 0, {}, 3, 0); });
@@ -150,8 +150,8 @@ void comings_and_goings(Service& service) {
     });
   };
   const cm_client known = service.client(1);
-  const cm_client unknown{service.peer(), 0, 77};
-  told("its client's binding changes", [&] { host.rebound(known, 0, service.peer()); });
+  const cm_client unknown{service.asker(), 0, 77};
+  told("its client's binding changes", [&] { host.rebound(known, 0, service.asker()); });
   told("a client is gone that it never heard of", [&] { host.client_closed(unknown, CM_CLOSE_BY_CLIENT); });
   told("its client is gone", [&] { host.client_closed(known, CM_CLOSE_GATEWAY_LOST); });
   told("its client is gone once more", [&] { host.client_closed(known, CM_CLOSE_GATEWAY_LOST); });

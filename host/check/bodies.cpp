@@ -153,7 +153,7 @@ bool Bodies::knows(std::string_view message) const {
 std::string Bodies::valid(std::string_view message, Random& random) const {
   const auto made = types_->make(message);
   if (made == nullptr) return of_any_shape(random);
-  fill(*made, random, 0);
+  for (int n = 0; n < 5 && (n == 0 || made->ByteSizeLong() == 0); ++n) fill(*made, random, 0);
   return made->SerializePartialAsString();
 }
 

@@ -1,16 +1,14 @@
 #include "check/check.hpp"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
+#include <optional>
 #include <set>
-#include <string_view>
-#include <thread>
 #include <utility>
 
 #include "base/child_process.hpp"
 #include "base/closest.hpp"
 #include "check/examine.hpp"
+#include "check/step_file.hpp"
 #include "plugin/private_dir.hpp"
 
 namespace cm::check {
@@ -19,7 +17,6 @@ namespace {
 using std::chrono::milliseconds;
 namespace fs = std::filesystem;
 
-constexpr std::size_t kOutputKept = std::size_t{64} << 20U;  // a line for each step
 constexpr std::size_t kErrorsShown = 2000;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kSlower = 6;
@@ -34,17 +31,7 @@ std::string last_lines(std::string text) {
   return text.substr(text.find('\n') + 1);
 }
 
-std::string_view last_line(std::string_view output, std::string_view before) {
-  std::string_view found;
-  while (!output.empty()) {
-    const std::size_t end = std::min(output.find('\n'), output.size());
-    if (output.starts_with(before)) found = output.substr(before.size(), end - before.size());
-    output.remove_prefix(std::min(end + 1, output.size()));
-  }
-  return found;
-}
-
-void judge(const base::ChildEnd& end, milliseconds limit, Finding& finding) {
+void judge(const base::ChildEnd& end, milliseconds limit, const std::string& at, Finding& finding) {
   std::string_view answer = end.output;
   if (!answer.empty() && answer.back() == '\n') answer.remove_suffix(1);
   answer.remove_prefix(answer.rfind('\n') + 1);  // 0 when there is but one line
@@ -70,38 +57,29 @@ void judge(const base::ChildEnd& end, milliseconds limit, Finding& finding) {
   if (ended && answer.starts_with(kFailed)) {
     finding.why = answer.substr(kFailed.size());
   } else {
-    const std::string_view at = last_line(end.output, kAt);
-    finding.why = (at.empty() ? "" : std::string(at) + ": ") +
+    finding.why = (at.empty() ? "" : at + ": ") +
                   (end.timed_out ? "it did not come back: " : "the process ended with ") + end.text(limit);
   }
   finding.why += "; " + std::string(finding.test->cure);
 }
 
-// The tests as they come, to whoever has time for one.
+// The tests as they come, each when those that it comes after are done.
 class Schedule {
  public:
   explicit Schedule(std::vector<Finding>& findings) : findings_(findings), states_(findings.size(), State::waits) {}
 
-  // The next that can be run or skipped now; null when all are taken. Waits while it depends on others.
+  // The next that can be run or skipped now; null when all are taken, or wait for others.
   Finding* take() {
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      bool any = false;
-      for (std::size_t i = 0; i < findings_.size(); ++i) {
-        if (states_[i] != State::waits) continue;
-        any = true;
-        if (!ready(findings_[i])) continue;
-        states_[i] = State::runs;
-        return &findings_[i];
-      }
-      if (!any) return nullptr;
-      changed_.wait(lock);
+    for (std::size_t i = 0; i < findings_.size(); ++i) {
+      if (states_[i] != State::waits || !ready(findings_[i])) continue;
+      states_[i] = State::runs;
+      return &findings_[i];
     }
+    return nullptr;
   }
 
   // Why it need not be run; empty when it is to be.
-  [[nodiscard]] std::string pointless(const Finding& finding) {
-    const std::lock_guard lock(mutex_);
+  [[nodiscard]] std::string pointless(const Finding& finding) const {
     for (const auto id : finding.test->after) {
       const Finding& before = *find(id);
       if (before.blocks) return before.verdict == Verdict::failed ? std::string(id) + " failed" : before.why;
@@ -109,30 +87,24 @@ class Schedule {
     return {};
   }
 
-  void done(const Finding& finding) {
-    const std::lock_guard lock(mutex_);
-    states_[static_cast<std::size_t>(&finding - findings_.data())] = State::done;
-    changed_.notify_all();
-  }
+  void done(const Finding& finding) { states_[static_cast<std::size_t>(&finding - findings_.data())] = State::done; }
 
  private:
   enum class State : std::uint8_t { waits, runs, done };
 
-  const Finding* find(std::string_view id) const {
+  [[nodiscard]] const Finding* find(std::string_view id) const {
     const auto found =
         std::find_if(findings_.begin(), findings_.end(), [&](const Finding& f) { return f.test->id == id; });
     return &*found;
   }
-  bool ready(const Finding& finding) const {
+  [[nodiscard]] bool ready(const Finding& finding) const {
     return std::all_of(finding.test->after.begin(), finding.test->after.end(), [&](std::string_view id) {
       return states_[static_cast<std::size_t>(find(id) - findings_.data())] == State::done;
     });
   }
 
   std::vector<Finding>& findings_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<State> states_;  // guarded by mutex_, as a finding is once it is done
+  std::vector<State> states_;
 };
 
 base::Result<std::vector<Finding>> selected(const std::vector<std::string>& only) {
@@ -157,20 +129,69 @@ base::Result<std::vector<Finding>> selected(const std::vector<std::string>& only
   return findings;
 }
 
-void run(const Options& options, const fs::path& copy, Finding& finding) {
-  base::ChildSpec spec;
-  spec.argv = {options.program.string(), "examine", copy.string(), std::to_string(options.seed),
-               std::string(finding.test->id)};
-  spec.time_limit = (options.time_limit.count() > 0 ? options.time_limit : finding.test->time) * kSlower;
-  spec.output_limit = kOutputKept;
-  const auto start = std::chrono::steady_clock::now();
-  const auto end = base::run_child(spec);
-  finding.took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
-  if (end) return judge(*end, spec.time_limit, finding);
-  finding.verdict = Verdict::failed;
-  finding.blocks = true;
-  finding.why = end.error().text;
-}
+// Up to so many tests at once, each in a fork of this process: a program of its own would spend its time on starting.
+class Runs {
+ public:
+  Runs(const Options& options, fs::path copy) : options_(options), copy_(std::move(copy)) {}
+
+  [[nodiscard]] bool any() const { return !running_.empty(); }
+  [[nodiscard]] bool full() const { return running_.size() >= options_.at_once; }
+
+  // False: it could not be started, which is what it found.
+  bool start(Finding& finding) {
+    Run run{&finding, steps(finding), time_limit(finding), std::chrono::steady_clock::now(), {}};
+    base::ChildSpec spec;
+    spec.time_limit = run.time_limit;
+    spec.body = [&] { examine(copy_, options_.seed, *finding.test, run.steps); };
+    auto child = base::Child::start(spec);
+    if (!child) {
+      finding.verdict = Verdict::failed;
+      finding.blocks = true;
+      finding.why = child.error().text;
+      return false;
+    }
+    run.child.emplace(std::move(*child));
+    running_.push_back(std::move(run));
+    return true;
+  }
+
+  // Waits for one that ends, which has found something.
+  Finding& next() {
+    for (;;) {
+      for (auto run = running_.begin(); run != running_.end(); ++run) {
+        if (!run->child->look()) continue;
+        Finding& finding = *run->finding;
+        finding.took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - run->started);
+        judge(run->child->end(), run->time_limit, StepFile::read(run->steps), finding);
+        running_.erase(run);
+        return finding;
+      }
+      std::vector<const base::Child*> children;
+      for (const auto& run : running_) children.push_back(&*run.child);
+      base::Child::wait(children);
+    }
+  }
+
+ private:
+  struct Run {
+    Finding* finding;
+    fs::path steps;
+    milliseconds time_limit;
+    std::chrono::steady_clock::time_point started;
+    std::optional<base::Child> child;
+  };
+
+  [[nodiscard]] fs::path steps(const Finding& finding) const {
+    return copy_.parent_path() / (std::string(finding.test->id) + ".step");
+  }
+  [[nodiscard]] milliseconds time_limit(const Finding& finding) const {
+    return (options_.time_limit.count() > 0 ? options_.time_limit : finding.test->time) * kSlower;
+  }
+
+  const Options& options_;
+  const fs::path copy_;
+  std::vector<Run> running_;
+};
 
 }  // namespace
 
@@ -190,19 +211,18 @@ base::Result<std::vector<Finding>> check(const Options& options) {
                        ec.message() + "; check its permissions and the space there");
   }
   Schedule schedule(*findings);
-  const auto work = [&] {
-    while (Finding* finding = schedule.take()) {
-      finding->why = schedule.pointless(*finding);
-      finding->blocks = !finding->why.empty();
-      if (!finding->blocks) run(options, copy, *finding);
-      schedule.done(*finding);
+  Runs runs(options, copy);
+  for (;;) {
+    Finding* finding = runs.full() ? nullptr : schedule.take();
+    if (finding == nullptr && !runs.any()) return findings;
+    if (finding == nullptr) {
+      schedule.done(runs.next());
+      continue;
     }
-  };
-  std::vector<std::jthread> others;
-  for (unsigned i = 1; i < options.at_once; ++i) others.emplace_back(work);
-  work();
-  others.clear();
-  return findings;
+    finding->why = schedule.pointless(*finding);
+    finding->blocks = !finding->why.empty();
+    if (finding->blocks || !runs.start(*finding)) schedule.done(*finding);
+  }
 }
 
 }  // namespace cm::check

@@ -15,7 +15,6 @@ namespace cm::check {
 inline constexpr std::uint64_t kSeed = 20'180'914;
 
 struct Options {
-  std::filesystem::path program;       // run with the word `examine` for each test
   std::filesystem::path file;          // the plugin
   std::vector<std::string> only;       // ids; those that they come after are run too. Empty: all
   std::uint64_t seed = kSeed;          // of random inputs
@@ -35,7 +34,8 @@ struct Finding {
 };
 
 // Runs the tests on a copy of the file, each in a process of its own with bounds on its time and memory, and finds in
-// their order. Fails when the file cannot be copied, or an id is none. Blocks.
+// their order. Fails when the file cannot be copied, or an id is none. Blocks. For a process of one thread, as it
+// forks.
 base::Result<std::vector<Finding>> check(const Options& options);
 
 }  // namespace cm::check

@@ -6,9 +6,8 @@
 #include <exception>
 
 #include "base/child_process.hpp"
-#include "base/log.hpp"
+#include "check/step_file.hpp"
 #include "check/subject.hpp"
-#include "check/test.hpp"
 
 namespace cm::check {
 namespace {
@@ -28,10 +27,10 @@ void say(int fd, std::string_view word, std::string text = {}) {
   write_all(fd, std::string(word) + text + "\n");
 }
 
-int run(int out, const std::filesystem::path& file, std::uint64_t seed, const Test& test) {
+void run(int out, const std::filesystem::path& file, std::uint64_t seed, const Test& test, StepFile& steps) {
   try {
     {
-      Subject subject(file, file.filename().string(), seed, [out](const std::string& what) { say(out, kAt, what); });
+      Subject subject(file, file.filename().string(), seed, [&](const std::string& what) { steps.write(what); });
       test.run(subject);
     }
     say(out, kOk);
@@ -44,19 +43,19 @@ int run(int out, const std::filesystem::path& file, std::uint64_t seed, const Te
   } catch (const std::exception& e) {
     say(out, kFailed, e.what());
   }
-  return 0;
 }
 
 }  // namespace
 
-void examine(const std::filesystem::path& file, std::uint64_t seed, const std::string& id) {
+void examine(const std::filesystem::path& file, std::uint64_t seed, const Test& test,
+             const std::filesystem::path& steps) {
   // What the plugin prints goes with its errors: standard output is for the answer.
   const int out = ::dup(STDOUT_FILENO);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
   base::confine_this_process(kMemory);
-  const Test* test = find_test(id);
-  if (test == nullptr) ::_exit(2);
-  ::_exit(run(out, file, seed, *test));  // at once: what was to be found is found, and the plugin may be in any state
+  StepFile written(steps);
+  run(out, file, seed, test, written);
+  ::_exit(0);  // at once: what was to be found is found, and the plugin may be in any state
 }
 
 }  // namespace cm::check

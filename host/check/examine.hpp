@@ -2,20 +2,21 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
 #include <string_view>
+
+#include "check/test.hpp"
 
 namespace cm::check {
 
-// How a test's process says, line by line on standard output, what it does and what came of it.
-inline constexpr std::string_view kAt = "at: ";
+// What a test's process says on standard output of what it found.
 inline constexpr std::string_view kOk = "ok";
 inline constexpr std::string_view kFailed = "failed: ";
 inline constexpr std::string_view kRefused = "refused: ";  // the sentence has its cure
 inline constexpr std::string_view kSkipped = "skipped: ";
 inline constexpr std::string_view kUntestable = "untestable: ";  // and so are those after it
 
-// Runs one test in this process, which is for nothing else, and ends it.
-[[noreturn]] void examine(const std::filesystem::path& file, std::uint64_t seed, const std::string& test);
+// Runs one test in this process, which is for nothing else, and ends it. `steps`: where it writes what it does next.
+[[noreturn]] void examine(const std::filesystem::path& file, std::uint64_t seed, const Test& test,
+                          const std::filesystem::path& steps);
 
 }  // namespace cm::check

@@ -155,7 +155,7 @@ std::vector<Test> handler_tests() {
   static constexpr std::string_view kUnhandled = "return CM_UNHANDLED for handler names that it does not have";
   static constexpr std::string_view kCookie =
       "check cookie_size before the cookie is read: a version before this one may have made it";
-  const std::vector<std::string_view> started{"life.start_stop"};
+  const std::vector<std::string_view> started{"life.destroy_without_stop"};
   const std::vector<std::string_view> filled{"message.each_valid"};
   return {
       {"reply.unknown_handler", "An answer for a version that had another handler does no harm.", kUnhandled, started,

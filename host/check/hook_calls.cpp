@@ -33,7 +33,7 @@ cm_status call_reply(Service& service, const std::string& handler, cm_status sta
   reply.id = id;
   reply.body = bytes(body);
   reply.body_size = body.size();
-  reply.from = service.peer();
+  reply.from = service.asker();
   return service.hook("on_reply " + handler + ", " + status_name(status) + ", cookie " + in_hex(cookie),
                       [&](void* self) { return hooks.on_reply(self, &reply); });
 }
@@ -57,7 +57,7 @@ cm_status call_channel(Service& service, const std::string& handler, std::string
   message.cookie_size = cookie.size();
   message.body = bytes(body);
   message.body_size = body.size();
-  message.from = service.peer();
+  message.from = service.asker();
   return service.hook("on_channel " + handler + ", cookie " + in_hex(cookie) + ", body " + in_hex(body),
                       [&](void* self) { return hooks.on_channel(self, &message); });
 }

@@ -171,7 +171,7 @@ std::vector<Test> host_tests() {
       {"host.alone",
        "Hosts may be started in any order.",
        "start without what it requires, and look for it when it is needed",
-       {"life.start_stop"},
+       {"life.destroy_without_stop"},
        alone},
       {"process.signal_handlers", "Signals stay the host's.",
        "leave signal handlers and masks alone: it shares the process", after_barrages(), signal_handlers},

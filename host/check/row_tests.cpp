@@ -125,8 +125,11 @@ void unknown_table(Subject& subject) {
 std::vector<Test> first_row_tests() {
   const std::vector<std::string_view> filled{"message.each_valid"};
   return {
-      {"state.rows_end", "A reload's first copy of its rows comes to an end.",
-       "hand over at most as many rows as asked for, and write how many are left to *left", filled, rows_end},
+      {"state.rows_end",
+       "A reload's first copy of its rows comes to an end.",
+       "hand over at most as many rows as asked for, and write how many are left to *left",
+       {"message.each_valid", "life.two_instances"},
+       rows_end},
       {"state.unknown_table", "Rows of a table that this version has no more are dropped, and refuse nothing.",
        "return CM_NOT_FOUND from load_row for tables that it does not have", filled, unknown_table},
   };
@@ -139,7 +142,8 @@ std::vector<Test> row_tests() {
       {"state.changes_follow",
        "What players did during a reload is not lost.",
        "after follow(1), hand over rows that changed since they were handed over, and those erased",
-       {"state.reload_in_place", "client.closed_twice"},
+       {"state.saved_is_restored", "client.unknown_closed", "client.closed_twice", "client.message_after_close",
+        "service.unknown_goes"},
        changes_follow},
       {"state.row_random", "Rows that are garbage refuse the reload, or do no harm.", kCheck, saved, bad_rows},
   };

@@ -65,7 +65,7 @@ class Service {
   void judge_by(Judge judge) { judge_ = judge; }
 
   // Others in the mesh: another service, and the agent of its clients, itself when it opened a frontend.
-  [[nodiscard]] cm_service peer();
+  [[nodiscard]] cm_service asker();
   [[nodiscard]] cm_service agent();
   // A client that it was told of, if it is to be told.
   cm_client client(std::uint64_t session);

@@ -159,7 +159,7 @@ void garbage(Subject& subject) {
     service.run();
     for (int n = 0; n < 200; ++n) {
       const std::string bytes =
-          n % 2 == 0 ? random.bytes(1 + random.below(60)) : good.substr(0, random.below(good.size() + 1));
+          n % 2 == 0 ? random.bytes(1 + random.below(60)) : good.substr(0, 1 + random.below(good.size()));
       change(service, bytes, in_hex(bytes));
     }
     valid_messages(service);

@@ -58,6 +58,7 @@ std::vector<Test> handler_tests();
 std::vector<Test> settings_tests();
 std::vector<Test> extension_tests();
 std::vector<Test> presence_tests();
+std::vector<Test> crowd_tests();
 std::vector<Test> status_tests();
 std::vector<Test> host_tests();
 std::vector<Test> first_row_tests();

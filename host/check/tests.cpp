@@ -9,9 +9,9 @@ namespace cm::check {
 const std::vector<Test>& all_tests() {
   static const std::vector<Test> all = [] {
     static constexpr std::array groups{
-        file_tests,     manifest_tests,  load_tests,       life_tests, message_tests, handler_tests,
-        settings_tests, extension_tests, presence_tests,   host_tests, status_tests,  first_row_tests,
-        state_tests,    row_tests,       load_state_tests, leak_tests, unload_tests};
+        file_tests,     manifest_tests, load_tests,       life_tests,  message_tests, handler_tests,
+        settings_tests, presence_tests, extension_tests,  host_tests,  status_tests,  first_row_tests,
+        state_tests,    row_tests,      load_state_tests, crowd_tests, leak_tests,    unload_tests};
     std::vector<Test> tests;
     for (const auto group : groups) {
       auto of_group = group();

@@ -1,5 +1,4 @@
 #include <charconv>
-#include <filesystem>
 #include <iostream>
 #include <optional>
 
@@ -8,7 +7,6 @@
 #include <boost/json/serialize.hpp>
 
 #include "check/check.hpp"
-#include "check/examine.hpp"
 #include "cli/command.hpp"
 #include "cli/render.hpp"
 #include "cli/table.hpp"
@@ -16,7 +14,6 @@
 
 namespace cm::cli {
 namespace json = boost::json;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -133,9 +130,7 @@ int run(const Arguments& arguments) {
   const auto time = number(arguments.get("time-limit", "0"));
   if (!seed || !time || *time > 3600) return misuse("--seed and --time-limit are whole numbers, the latter up to 3600");
 
-  std::error_code ec;
   check::Options options;
-  options.program = fs::read_symlink("/proc/self/exe", ec);
   options.file = arguments.words[0];
   options.only = split(arguments.get("only"));
   options.seed = *seed;
@@ -147,12 +142,6 @@ int run(const Arguments& arguments) {
                                      : report_text(file, *seed, *findings))
             << std::flush;
   return std::cout && count(*findings, Verdict::failed) == 0 ? kOk : kFailed;
-}
-
-int run_examination(const Arguments& arguments) {
-  const auto seed = number(arguments.words[1]);
-  if (!seed) return kUsage;
-  check::examine(arguments.words[0], *seed, arguments.words[2]);
 }
 
 }  // namespace
@@ -173,17 +162,6 @@ Command check_command() {
           .min_words = 0,
           .max_words = 1,
           .run = run};
-}
-
-Command examine_command() {
-  return {.name = "examine",
-          .arguments = "FILE.so SEED TEST",
-          .summary = "",
-          .details = "What `cellmesh check` runs for each of its tests.\n",
-          .flags = {},
-          .min_words = 3,
-          .max_words = 3,
-          .run = run_examination};
 }
 
 }  // namespace cm::cli

@@ -33,7 +33,6 @@ Command host_command();
 Command chat_command();
 Command check_command();
 Command ctl_command();
-Command examine_command();
 Command manifest_command();
 Command new_command();
 Command rehearse_command();

@@ -1,6 +1,7 @@
 #include "plugin/takeover.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "plugin/clock.hpp"
@@ -10,9 +11,10 @@
 namespace cm::plugin {
 namespace {
 
-constexpr std::uint32_t kSlice = 128;             // rows between two messages
-constexpr std::uint64_t kFewRows = 16;            // may be left for the switch
-constexpr int kMaxRounds = 100;                   // of catching up with a service that changes more than that each time
+constexpr std::uint32_t kSlice = 128;   // rows between two messages
+constexpr std::uint64_t kFewRows = 16;  // may be left for the switch
+constexpr int kMaxRounds = 100;         // of catching up with a service that changes more than that each time
+constexpr auto kNoRows = std::numeric_limits<std::uint64_t>::max();
 constexpr std::chrono::milliseconds kMeet{2000};  // for the other services of the plugin
 
 std::string_view kind_text(cm_handler_kind kind) {
@@ -92,9 +94,12 @@ base::Status Takeover::on_thread(std::function<base::Status()> step) {
 
 base::Status Takeover::copy_state() {
   if (auto status = on_thread([this] { return begin_copy(); }); !status) return status;
-  for (bool more = true; more;) {
+  auto fewest = kNoRows;
+  for (int rounds = 0; rounds < kMaxRounds; ++rounds) {
     if (auto status = on_thread([this] { return copy_rows(); }); !status) return status;
-    more = left_ > 0;
+    if (left_ == 0) break;
+    if (left_ < fewest) rounds = 0;
+    fewest = std::min(fewest, left_);
   }
   return on_thread([this] { return copy_message(); });
 }
@@ -180,6 +185,18 @@ base::Status Takeover::copy_rows() {
   if (auto status = take_rows(*s_.live_, kSlice, rows); !status) return status;
   for (const auto& row : rows) copy_.apply(row);
   return {};
+}
+
+// No message comes between, so each step must leave less than the one before.
+base::Status Takeover::until_none_left(const std::function<base::Status()>& step) {
+  for (auto before = kNoRows;; before = left_) {
+    if (auto status = step(); !status) return status;
+    if (left_ == 0) return {};
+    if (left_ >= before) {
+      return base::error("the rows of " + s_.id() + " come to no end: " + std::to_string(left_) +
+                         " are left, as before");
+    }
+  }
 }
 
 base::Status Takeover::copy_message() {
@@ -276,9 +293,7 @@ base::Status Takeover::switch_over(SwitchGate& gate, Probation probation, const 
 
 // All that is left of the old generation's state, to the new one.
 base::Status Takeover::hand_over(const Edit& edit) {
-  do {
-    if (auto status = catch_up(); !status) return status;
-  } while (left_ > 0);
+  if (auto status = until_none_left([this] { return catch_up(); }); !status) return status;
   if (auto status = copy_message(); !status) return status;
   saved_ = copy_.message;
   if (auto status = load_message(*next_, edit ? edit(saved_) : saved_); !status) return status;
@@ -369,10 +384,7 @@ base::Status Takeover::rehearse(Service& service, const StateCopy& state, const 
     }
     // What it took over it must be able to hand on.
     if (auto status = takeover.begin_copy(); !status) return status;
-    takeover.left_ = 1;
-    while (takeover.left_ > 0) {
-      if (auto status = takeover.copy_rows(); !status) return status;
-    }
+    if (auto status = takeover.until_none_left([&] { return takeover.copy_rows(); }); !status) return status;
     return takeover.copy_message();
   };
   auto status = load();

@@ -93,6 +93,7 @@ class Takeover : public std::enable_shared_from_this<Takeover> {
   // Service thread.
   base::Status begin_copy();
   base::Status copy_rows();
+  base::Status until_none_left(const std::function<base::Status()>& step);
   base::Status copy_message();
   void learn_waiting();
   base::Status create_next(std::shared_ptr<Generation> next, std::optional<std::string> settings);

@@ -104,6 +104,15 @@ TEST_F(ReloadTest, AJobKeepsItsGenerationAndAtMostThreeAreThere) {
   EXPECT_TRUE(manager->reload("unit_good").status);
 }
 
+TEST_F(ReloadTest, RowsThatComeToNoEndRefuseTheReload) {
+  load("unit_endless");
+  const auto report = manager->reload("unit_endless");
+  ASSERT_FALSE(report.status);
+  expect(report.status.error().text, "come to no end");
+  EXPECT_EQ(report.steps.back().name, "switch");
+  EXPECT_EQ(ask("alpha#0@test", 1, "alive"), "alive");
+}
+
 TEST_F(ReloadTest, AServiceThatIsBusyIsNotWaitedForForEver) {
   make_manager({.settings = 20s, .start = 20s, .drain = 1s, .stop = 100ms});
   load("unit_good");

@@ -3,6 +3,7 @@
  *   KIND            its kind of service; KIND_IN_CODE that of its code, when it lies
  *   START_STATUS, INIT_STATUS, ABI_MAJOR_IN_CODE, STRUCT_SIZE, NO_START
  *   WITH_STATE      it has a state, and can be reloaded
+ *   ENDLESS_ROWS    there is always one more row in it
  * Messages: 1 is answered with its body; 2 runs a job that waits on a pipe; 3 waits on a pipe itself; 4 gives the
  * settings; 5 is answered, and makes a later save wait on a pipe; 6 starts a timer and is answered. The body of 2, 3
  * and 5 is two file descriptors: one to say "here" to, one to wait on; of 5, and how many saves come before. */
@@ -126,6 +127,27 @@ static cm_status load(void *self, const cm_saved_state *state) {
   (void)state;
   return CM_OK;
 }
+#ifdef ENDLESS_ROWS
+static void follow(void *self, int32_t on) {
+  (void)self;
+  (void)on;
+}
+static cm_status rows(void *self, cm_state_sink *sink, uint32_t most, uint64_t *left) {
+  (void)self;
+  (void)most;
+  *left = 1;
+  return sink->row(sink, "table", (const uint8_t *)"key", 3, (const uint8_t *)"row", 3);
+}
+static cm_status load_row(void *self, const char *table, const uint8_t *key, size_t key_size, const uint8_t *row,
+                          size_t row_size) {
+  (void)self, (void)table, (void)key, (void)key_size, (void)row, (void)row_size;
+  return CM_OK;
+}
+#else
+#define follow NULL
+#define rows NULL
+#define load_row NULL
+#endif
 static int32_t has_handler(void *self, cm_handler_kind handler_kind, const char *handler) {
   (void)self;
   (void)handler_kind;
@@ -137,7 +159,7 @@ static int32_t has_handler(void *self, cm_handler_kind handler_kind, const char 
 static const void *get_extension(void *self, const char *id) {
   (void)self;
 #ifdef WITH_STATE
-  static const cm_plugin_state state = {sizeof state, 0, save, load, NULL, has_handler, NULL, NULL, NULL, NULL};
+  static const cm_plugin_state state = {sizeof state, 0, save, load, NULL, has_handler, follow, rows, NULL, load_row};
   if (strcmp(id, CM_EXT_STATE) == 0) return &state;
 #endif
   (void)id;
