@@ -13,6 +13,8 @@
 
 int alive;
 
+const enum defect culprit_defect = DEFECT;
+
 static void *wait_for_ever(void *nothing) {
   for (;;) pause();
   return nothing;

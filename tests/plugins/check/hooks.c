@@ -175,7 +175,8 @@ static void on_service(void *data, cm_service service, int32_t up) {
 }
 
 const void *culprit_extension(void *data, const char *id) {
-  static const cm_plugin_message message = {DEFECT == EXTENSION_IS_SHORT ? 8 : sizeof message, 0, on_reply};
+  static const cm_plugin_message message = {sizeof message, 0, on_reply};
+  static const cm_plugin_message short_message = {8, 0, on_reply};
   static const cm_plugin_timer timer = {sizeof timer, 0, on_timer};
   static const cm_plugin_timer another_timer = {sizeof timer, 0, on_timer};
   static const cm_plugin_channel channel = {sizeof channel, 0, on_channel};
@@ -185,7 +186,7 @@ const void *culprit_extension(void *data, const char *id) {
   static const cm_plugin_directory directory = {sizeof directory, 0, on_service};
   static int asked;
   (void)data;
-  if (strcmp(id, CM_EXT_MESSAGE) == 0) return &message;
+  if (strcmp(id, CM_EXT_MESSAGE) == 0) return is(EXTENSION_IS_SHORT) ? &short_message : &message;
   if (strcmp(id, CM_EXT_TIMER) == 0) return is(EXTENSION_CHANGES) && ++asked % 2 == 0 ? &another_timer : &timer;
   if (strcmp(id, CM_EXT_CHANNEL) == 0) return &channel;
   if (strcmp(id, CM_EXT_OFFLOAD) == 0) return &offload;
