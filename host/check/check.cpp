@@ -17,18 +17,20 @@ namespace {
 using std::chrono::milliseconds;
 namespace fs = std::filesystem;
 
-constexpr std::size_t kErrorsShown = 2000;
+constexpr std::size_t kErrorsShown = 1500;  // bytes of each
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kSlower = 6;
 #else
 constexpr int kSlower = 1;
 #endif
 
-std::string last_lines(std::string text) {
+// Its first lines, which say what went wrong, and its last ones.
+std::string shortened(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
-  if (text.size() <= kErrorsShown) return text;
+  if (text.size() <= 2 * kErrorsShown) return text;
+  const std::string first = text.substr(0, text.find('\n', kErrorsShown) + 1);
   text.erase(0, text.size() - kErrorsShown);
-  return text.substr(text.find('\n') + 1);
+  return first + "...\n" + text.substr(text.find('\n') + 1);
 }
 
 void judge(const base::ChildEnd& end, milliseconds limit, const std::string& at, Finding& finding) {
@@ -49,7 +51,7 @@ void judge(const base::ChildEnd& end, milliseconds limit, const std::string& at,
   }
   finding.blocks = true;
   finding.verdict = Verdict::failed;
-  finding.output = last_lines(end.errors);
+  finding.output = shortened(end.errors);
   if (ended && answer.starts_with(kRefused)) {
     finding.why = answer.substr(kRefused.size());
     return;

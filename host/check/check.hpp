@@ -29,7 +29,8 @@ struct Finding {
   Verdict verdict = Verdict::skipped;
   bool blocks = false;  // those after it say nothing
   std::string why;      // it failed, with the cure, or was skipped
-  std::string output;   // the last lines of what the plugin printed, and of where it crashed; of a failed one only
+  std::string
+      output;  // the first and last lines of what the plugin printed, and of where it crashed; of a failed one only
   std::chrono::milliseconds took{0};
 };
 

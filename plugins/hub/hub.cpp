@@ -2,6 +2,7 @@
 // messages, and is told how many.
 #include <cellmesh/plugin.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <set>
@@ -20,6 +21,7 @@ namespace {
 
 const std::string status_channel = "status";
 constexpr auto retry_delay = 200ms;
+constexpr std::chrono::milliseconds longest_belief = 1h;         // the most that status_ttl_sec may be
 constexpr std::size_t list_size = 3 * std::size_t{1024} * 1024;  // bytes of a list's message, below every limit
 
 }  // namespace
@@ -58,8 +60,9 @@ class Hub : public cellmesh::Service<Hub, proto::HubSettings> {
       channels_.restore(saved.name(), std::move(channel));
     }
     for (const auto& report : state.reports()) {
-      reports_[directory().find(report.status().svc_id())] = {report.status(),
-                                                              now() + std::chrono::milliseconds(report.ttl_ms())};
+      const auto left =
+          std::clamp<std::chrono::milliseconds>(std::chrono::milliseconds(report.ttl_ms()), {}, longest_belief);
+      reports_[directory().find(report.status().svc_id())] = {report.status(), now() + left};
     }
   }
 
