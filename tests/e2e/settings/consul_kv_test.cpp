@@ -12,7 +12,8 @@ class ConsulKv : public OnDeployments {
  protected:
   [[nodiscard]] ConsulServer& consul() { return mesh().consul(); }
   [[nodiscard]] std::string setting(const std::string& path, const std::string& field = "value") {
-    const auto& value = mesh().host("agent").query({"settings", "get", path}).as_array().at(0).at(field);
+    const auto rows = mesh().host("agent").query({"settings", "get", path});
+    const auto& value = rows.as_array().at(0).at(field);
     return value.is_string() ? std::string(value.as_string()) : std::string();
   }
 };
