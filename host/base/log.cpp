@@ -1,4 +1,5 @@
 #include "base/log.hpp"
+#include "base/utf8.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -110,17 +111,19 @@ std::string log_value(std::string_view value) {
   });
   if (plain) return std::string(value);
   std::string out = "\"";
-  for (const char c : value.substr(0, kMost)) {
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.append(1, '\\').append(1, c);
-    } else if (u < 0x20 || u == 0x7f) {
+  for (std::string_view left = value.substr(0, kMost); !left.empty();) {
+    const auto first = static_cast<unsigned char>(left.front());
+    const std::size_t size = std::max<std::size_t>(utf8_size(left), 1);
+    if (first == '"' || first == '\\') {
+      out.append(1, '\\').append(1, left.front());
+    } else if (first < 0x20 || first == 0x7f || utf8_size(left) == 0) {
       std::array<char, 8> hex{};
-      std::snprintf(hex.data(), hex.size(), "\\x%02x", u);
+      std::snprintf(hex.data(), hex.size(), "\\x%02x", first);
       out += hex.data();
     } else {
-      out += c;
+      out += left.substr(0, size);
     }
+    left.remove_prefix(size);
   }
   return out + (value.size() > kMost ? "...\"" : "\"");
 }

@@ -26,7 +26,7 @@ Status init_log(std::string_view default_level, const std::string& path);
 // [any thread]
 Status set_log_levels(std::string_view spec);
 
-// A value for `key={}`: quoted and escaped when it holds spaces, quotes or control characters. What comes from a peer
+// A value for `key={}`: quoted and escaped when it holds spaces, quotes, control characters or what is no UTF-8. What comes from a peer
 // must go through this.
 std::string log_value(std::string_view value);
 

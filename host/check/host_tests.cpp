@@ -8,6 +8,7 @@
 #include <clocale>
 #include <filesystem>
 
+#include "base/utf8.hpp"
 #include "check/barrages.hpp"
 #include "check/test.hpp"
 
@@ -55,29 +56,11 @@ void alone(Subject& subject) {
   }
 }
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    const std::size_t size = first < 0x80   ? 1
-                             : first < 0xc2 ? 0
-                             : first < 0xe0 ? 2
-                             : first < 0xf0 ? 3
-                             : first < 0xf5 ? 4
-                                            : 0;
-    if (size == 0 || size > text.size() - i) return false;
-    for (std::size_t n = 1; n < size; ++n) {
-      if ((static_cast<unsigned char>(text[i + n]) & 0xc0U) != 0x80U) return false;
-    }
-    i += size;
-  }
-  return true;
-}
-
 void log_is_text(Subject& subject) {
   for_each_running(subject, {.judge = Judge::nothing}, [](Service& service) {
     everything(service);
     for (const auto& line : service.host().lines()) {
-      if (!is_utf8(line.text))
+      if (!base::is_utf8(line.text))
         throw Failed(std::string(service.kind()) + ": the log line " + in_hex(line.text) + " is no UTF-8");
     }
   });

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/log.hpp"
+#include "base/utf8.hpp"
 #include "discovery/settings.hpp"
 
 namespace cm::discovery {
@@ -31,25 +32,6 @@ template <class Number>
 bool parse(std::string_view text, Number& out) {
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
   return ec == std::errc() && end == text.data() + text.size();
-}
-
-// Proto3 strings are UTF-8, and a plugin's parser refuses a message with another one.
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead >> 5U == 6 ? 2 : lead >> 4U == 14 ? 3 : lead >> 3U == 30 ? 4 : 0;
-    if (length == 0 || length > text.size() - i) return false;
-    std::uint32_t code = length == 1 ? lead : lead & (0x7fU >> length);
-    for (std::size_t j = 1; j < length; ++j) {
-      const auto next = static_cast<unsigned char>(text[i + j]);
-      if (next >> 6U != 2) return false;
-      code = code << 6U | (next & 0x3fU);
-    }
-    static constexpr std::array<std::uint32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
-    if (code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
-    i += length;
-  }
-  return true;
 }
 
 // What a number may be, as the end of a sentence.
@@ -99,7 +81,8 @@ base::Result<std::string> check_text(const SettingField& field, std::string_view
     if (value.size() > kMaxText)
       return base::error("a text of " + std::to_string(value.size()) + " bytes is longer than " +
                          std::to_string(kMaxText));
-    if (!is_utf8(value)) return refuse(value, "UTF-8 text");
+    // A plugin's parser refuses a message with another text in a string.
+    if (!base::is_utf8(value)) return refuse(value, "UTF-8 text");
     return std::string(value);
   }
   if (std::find(field.choices.begin(), field.choices.end(), trimmed(value)) != field.choices.end())

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/utf8.hpp"
 #include "mesh/link.hpp"
 
 namespace cm::mesh {
@@ -22,6 +23,8 @@ constexpr std::uint64_t kAckEvery = 64U << 10U;
 std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
+
+constexpr std::size_t kMaxReason = 512;  // bytes of it that the peer is told
 
 base::Error malformed(const char* what) { return base::error(std::string("it sent a malformed ") + what); }
 
@@ -228,7 +231,7 @@ void Link::on_goodbye(std::span<const std::byte> payload) {
 void Link::protocol_error(const std::string& what) {
   base::log(Room::mesh)
       .error("link closed: the peer broke the protocol peer={} reason={}", log_value(host_), log_value(what));
-  say_goodbye(pb::Refusal::PROTOCOL, what);
+  say_goodbye(pb::Refusal::PROTOCOL, base::as_utf8(what, kMaxReason));
   conn_->send(sender_.stream());
   close_for_good("the peer broke the protocol: " + what);
 }

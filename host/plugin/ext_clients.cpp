@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "plugin/host_extensions.hpp"
 #include "plugin/text.hpp"
 
@@ -121,7 +122,7 @@ cm_status close(const cm_host* host, const cm_client* client, cm_close_reason re
   return on_sender(host, [&](Service& s) {
     if (!is_client(client)) return s.invalid("close of a client that is none");
     if (!good_reason(reason)) return s.invalid("close for a reason that is none to close for");
-    const std::string why = as_utf8(text != nullptr ? text : "", kMaxText);
+    const std::string why = base::as_utf8(text != nullptr ? text : "", kMaxText);
     auto e = s.envelope(Kind::close_client, static_cast<ServiceRef>(client->agent));
     e.client = id_of(*client);
     e.status = reason;
@@ -135,7 +136,7 @@ cm_status close_list(const cm_host* host, const cm_client* clients, size_t count
   return on_sender(host, [&](Service& s) {
     if (bad_bytes(clients, count)) return s.invalid("a list of clients is NULL");
     if (!good_reason(reason)) return s.invalid("close for a reason that is none to close for");
-    const std::string why = as_utf8(text != nullptr ? text : "", kMaxText);
+    const std::string why = base::as_utf8(text != nullptr ? text : "", kMaxText);
     auto e = s.envelope(Kind::close_clients, ServiceRef::none);
     e.status = reason;
     return to_list(s, clients, count, e, std::as_bytes(std::span(why)));
@@ -145,7 +146,7 @@ cm_status close_list(const cm_host* host, const cm_client* clients, size_t count
 cm_status close_all(const cm_host* host, cm_service agent, cm_close_reason reason, const char* text) {
   return on_sender(host, [&](Service& s) {
     if (!good_reason(reason)) return s.invalid("close for a reason that is none to close for");
-    const std::string why = as_utf8(text != nullptr ? text : "", kMaxText);
+    const std::string why = base::as_utf8(text != nullptr ? text : "", kMaxText);
     auto e = s.envelope(Kind::close_all, ServiceRef::none);
     e.status = reason;
     e.body = std::as_bytes(std::span(why));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "hub.pb.h"
 #include "plugin/text.hpp"
 #include "routing/message_id.hpp"
@@ -37,7 +38,7 @@ std::uint64_t weight(std::string_view channel, std::string_view hub) {
   return h ^ (h >> 33U);
 }
 
-bool good_channel(std::string_view name) { return !name.empty() && name.size() <= kMaxChannel && is_utf8(name); }
+bool good_channel(std::string_view name) { return !name.empty() && name.size() <= kMaxChannel && base::is_utf8(name); }
 
 }  // namespace
 

@@ -34,22 +34,23 @@ const std::uint8_t* bytes(const std::string& text) { return reinterpret_cast<con
 
 }  // namespace
 
-bool SwitchGate::arrive(bool ready, std::chrono::milliseconds patience) {
+base::Status SwitchGate::arrive(base::Status ready, std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
-  failed_ = failed_ || !ready;
+  if (failure_ && !ready) failure_ = std::move(ready);
   --missing_;
   changed_.notify_all();
-  if (!changed_.wait_for(lock, patience, [&] { return failed_ || missing_ == 0; })) {
-    failed_ = true;
+  if (!changed_.wait_for(lock, patience, [&] { return !failure_ || missing_ == 0; })) {
+    failure_ = base::error("a service of the plugin was not ready to switch with the others within " +
+                           std::to_string(patience.count()) + " ms");
     changed_.notify_all();
   }
-  return !failed_;
+  return failure_;
 }
 
 bool SwitchGate::call_off() {
   const std::lock_guard lock(mutex_);
-  if (missing_ == 0 && !failed_) return false;
-  failed_ = true;
+  if (missing_ == 0 && failure_) return false;
+  if (failure_) failure_ = base::error("the switch was called off");
   changed_.notify_all();
   return true;
 }
@@ -278,10 +279,7 @@ base::Status Takeover::catch_up() {
 
 base::Status Takeover::switch_over(SwitchGate& gate, Probation probation, const Edit& edit) {
   const auto begin = std::chrono::steady_clock::now();
-  auto status = hand_over(edit);
-  const bool together = gate.arrive(static_cast<bool>(status), kMeet);
-  if (!status) return status;
-  if (!together) return base::error("another service of the plugin was not ready to switch with " + s_.id());
+  if (auto status = gate.arrive(hand_over(edit), kMeet); !status) return status;
   commit(probation);
   pause_ = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
   Instance& live = *s_.live_;

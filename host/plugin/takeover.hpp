@@ -24,8 +24,9 @@ namespace cm::plugin {
 class SwitchGate {
  public:
   explicit SwitchGate(std::size_t services) : missing_(services) {}
-  // True when every service came, ready: then all switch. Waits for the others. [service threads]
-  bool arrive(bool ready, std::chrono::milliseconds patience);
+  // Good when every service came, ready: then all switch. Else why not, of the first. Waits for the others.
+  // [service threads]
+  base::Status arrive(base::Status ready, std::chrono::milliseconds patience);
   // Nobody switches any more; false when all were let through already. [loader thread]
   bool call_off();
 
@@ -33,7 +34,7 @@ class SwitchGate {
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   std::size_t missing_;
-  bool failed_ = false;
+  base::Status failure_;
 };
 
 // How long a new generation is on trial, and how many faults bring the old one back; 0 faults: it is not on trial.

@@ -8,9 +8,6 @@
 
 namespace cm::plugin {
 
-[[nodiscard]] bool is_utf8(std::string_view text);
-// Text for a protobuf string: what is no UTF-8 becomes '?', and it is cut between characters.
-[[nodiscard]] std::string as_utf8(std::string_view text, std::size_t max_bytes);
 // Text for one log line: control characters become spaces, and it is cut.
 [[nodiscard]] std::string one_line(std::string_view text, std::size_t max_bytes);
 // "CM_TIMEOUT (no answer in time)".

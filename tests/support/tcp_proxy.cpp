@@ -165,6 +165,7 @@ TcpProxy::TcpProxy(const std::string& target) : impl_(std::make_unique<Impl>(tar
 TcpProxy::~TcpProxy() {
   impl_->context.stop();
   impl_->thread.join();
+  impl_->end_all(false);  // what is held keeps itself
 }
 
 const std::string& TcpProxy::address() const { return impl_->address; }

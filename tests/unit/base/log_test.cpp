@@ -28,6 +28,7 @@ TEST(LogValue, ControlCharactersOfAPeerCannotForgeALine) {
   EXPECT_EQ(log_value("a b"), "\"a b\"");
   EXPECT_EQ(log_value("x\ny\""), "\"x\\x0ay\\\"\"");
   EXPECT_EQ(log_value(""), "\"\"");
+  EXPECT_EQ(log_value("\xc3\xa4\xff"), "\"\xc3\xa4\\xff\"");
   EXPECT_LT(log_value(std::string(10'000, 'x')).size(), 600U);
 }
 

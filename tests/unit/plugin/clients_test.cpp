@@ -109,17 +109,6 @@ TEST_F(ClientsTest, BodiesAreCheckedAgainstTheFraming) {
   });
 }
 
-TEST(TextTest, WhatIsNoUtf8IsReplacedAndCutsFallBetweenCharacters) {
-  EXPECT_EQ(as_utf8("a\xc3\xa4\x80z", 100), "a\xc3\xa4?z");
-  EXPECT_EQ(as_utf8("\xc3\xa4\xc3\xa4", 3), "\xc3\xa4");
-  EXPECT_FALSE(is_utf8("\xed\xa0\x80"));
-  EXPECT_FALSE(is_utf8("\xc0\xaf"));
-  EXPECT_FALSE(is_utf8("\xf4\x90\x80\x80"));
-  EXPECT_FALSE(is_utf8("\xe2\x82"));
-  EXPECT_TRUE(is_utf8("\xf0\x9f\x98\x80"));
-  EXPECT_EQ(one_line("two\nlines\n", 100), "two lines");
-}
-
 class OffloadTest : public testing::Test {
  protected:
   cm_status run(cm_job job, std::string_view input, const char* handler = "done", std::string_view cookie = "c") {
@@ -244,6 +233,8 @@ TEST_F(OffloadTest, ManyJobsAllComeBack) {
   EXPECT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
   EXPECT_TRUE(s->stop());
 }
+
+TEST(TextTest, AMessageOfSeveralLinesIsOneInTheLog) { EXPECT_EQ(one_line("two\nlines\n", 100), "two lines"); }
 
 }  // namespace
 }  // namespace cm::plugin::test

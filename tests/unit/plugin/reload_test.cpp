@@ -104,6 +104,25 @@ TEST_F(ReloadTest, AJobKeepsItsGenerationAndAtMostThreeAreThere) {
   EXPECT_TRUE(manager->reload("unit_good").status);
 }
 
+TEST_F(ReloadTest, AllServicesOfAPluginGoOverOrNone) {
+  load("unit_two");
+  for (std::uint64_t n = 2; n < 10; ++n) {
+    const auto report = manager->reload("unit_two");
+    ASSERT_TRUE(report.status) << report.status.error().text;
+    ASSERT_EQ(generations().size(), 1U);
+    EXPECT_EQ(generations()[0].number, n);
+    EXPECT_EQ(ask("alpha#0@test", 1, "first"), "first");
+    EXPECT_EQ(ask("omega#0@test", 1, "second"), "second");
+  }
+  const auto report = manager->reload("unit_two", "unit_two_of_which_one_refuses");
+  ASSERT_FALSE(report.status);
+  expect(report.status.error().text, "omega#0@test");
+  ASSERT_EQ(generations().size(), 1U);
+  EXPECT_EQ(generations()[0].number, 9U);
+  EXPECT_EQ(ask("alpha#0@test", 1, "first"), "first");
+  EXPECT_EQ(ask("omega#0@test", 1, "second"), "second");
+}
+
 TEST_F(ReloadTest, RowsThatComeToNoEndRefuseTheReload) {
   load("unit_endless");
   const auto report = manager->reload("unit_endless");
@@ -146,18 +165,20 @@ TEST(Pins, NothingHoldsAPluginThatIsBuiltAsItShould) {
 }
 
 TEST(SwitchGate, LetsAllThroughOrNone) {
-  for (const bool ready : {true, false}) {
-    SwitchGate gate(2);
-    auto other = std::async(std::launch::async, [&] { return gate.arrive(true, 60s); });
-    EXPECT_EQ(gate.arrive(ready, 60s), ready);
-    EXPECT_EQ(other.get(), ready);
-  }
+  SwitchGate good(2);
+  auto other = std::async(std::launch::async, [&] { return good.arrive({}, 60s); });
+  EXPECT_TRUE(good.arrive({}, 60s));
+  EXPECT_TRUE(other.get());
+  SwitchGate bad(2);
+  other = std::async(std::launch::async, [&] { return bad.arrive({}, 60s); });
+  EXPECT_EQ(bad.arrive(base::error("why"), 60s).error().text, "why");
+  EXPECT_EQ(other.get().error().text, "why");
 }
 
 TEST(SwitchGate, WhoComesTooLateSwitchesNeither) {
   SwitchGate gate(2);
-  EXPECT_FALSE(gate.arrive(true, 1ms));
-  EXPECT_FALSE(gate.arrive(true, 60s));
+  EXPECT_FALSE(gate.arrive({}, 1ms));
+  EXPECT_FALSE(gate.arrive({}, 60s));
 }
 
 TEST(ThreadTask, ThatWasCalledOffDoesNotRun) {

@@ -87,8 +87,9 @@ TEST(EnvelopeQueue, ManyThreadsLoseNothingAndKeepTheirOrder) {
   std::array<std::thread, kThreads> threads;
   for (std::uint32_t t = 0; t < kThreads; ++t) {
     threads[t] = std::thread([&queue, t] {
+      const std::string body = "body";
       for (std::uint64_t i = 1; i <= kEach;) {
-        Envelope e = message(1, "body");
+        Envelope e = message(1, body);
         e.from = static_cast<ServiceRef>(t);
         e.call = i;
         if (queue.put(e).delivery == Delivery::sent) {

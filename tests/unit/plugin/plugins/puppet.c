@@ -4,6 +4,7 @@
  *   START_STATUS, INIT_STATUS, ABI_MAJOR_IN_CODE, STRUCT_SIZE, NO_START
  *   WITH_STATE      it has a state, and can be reloaded
  *   ENDLESS_ROWS    there is always one more row in it
+ *   SECOND_KIND     provides that as well; SECOND_REFUSES: whose load refuses every state
  * Messages: 1 is answered with its body; 2 runs a job that waits on a pipe; 3 waits on a pipe itself; 4 gives the
  * settings; 5 is answered, and makes a later save wait on a pipe; 6 starts a timer and is answered. The body of 2, 3
  * and 5 is two file descriptors: one to say "here" to, one to wait on; of 5, and how many saves come before. */
@@ -39,8 +40,6 @@ __asm__(".pushsection .cellmesh.manifest,\"a\",@progbits\n.incbin \"" MANIFEST "
 extern int nobody_has_this(void);
 #endif
 
-static const cm_host *the_host;
-
 static void wait_on(const uint8_t *body, size_t size) {
   int fds[2];
   char byte = 0;
@@ -57,7 +56,6 @@ static cm_status job(const uint8_t *input, size_t size, cm_job_output *output) {
 }
 
 static void *create(const cm_host *host) {
-  the_host = host;
 #ifdef UNDEFINED_SYMBOL
   if (nobody_has_this()) return NULL;
 #endif
@@ -74,42 +72,43 @@ static void stop(void *self) { (void)self; }
 static int save_fds[2];
 static int saves_before = -1;
 
-static const cm_host_message *message_of_host(void) { return the_host->get_extension(the_host, CM_EXT_MESSAGE); }
+static const cm_host_message *message_of(const cm_host *host) { return host->get_extension(host, CM_EXT_MESSAGE); }
 
 struct answer {
+  const cm_host *host;
   const cm_message *to;
 };
 static void send_settings(void *ctx, const uint8_t *data, size_t size) {
   const struct answer *answer = ctx;
-  message_of_host()->reply(the_host, &answer->to->request, 10, data, size);
+  message_of(answer->host)->reply(answer->host, &answer->to->request, 10, data, size);
 }
 
 static cm_status on_message(void *self, const cm_message *m) {
-  struct answer answer = {m};
-  (void)self;
+  const cm_host *host = self;
+  struct answer answer = {host, m};
   switch (m->id) {
     case 1:
-      return message_of_host()->reply(the_host, &m->request, 10, m->body, m->body_size);
+      return message_of(host)->reply(host, &m->request, 10, m->body, m->body_size);
     case 2: {
-      const cm_host_offload *offload = the_host->get_extension(the_host, CM_EXT_OFFLOAD);
-      return offload->run(the_host, job, m->body, m->body_size, "done", NULL, 0);
+      const cm_host_offload *offload = host->get_extension(host, CM_EXT_OFFLOAD);
+      return offload->run(host, job, m->body, m->body_size, "done", NULL, 0);
     }
     case 3:
       wait_on(m->body, m->body_size);
       return CM_OK;
     case 4: {
-      const cm_host_settings *settings = the_host->get_extension(the_host, CM_EXT_SETTINGS);
-      return settings->get(the_host, send_settings, &answer);
+      const cm_host_settings *settings = host->get_extension(host, CM_EXT_SETTINGS);
+      return settings->get(host, send_settings, &answer);
     }
     case 5:
       if (m->body_size != sizeof save_fds + sizeof saves_before) return CM_BAD_MESSAGE;
       memcpy(save_fds, m->body, sizeof save_fds);
       memcpy(&saves_before, m->body + sizeof save_fds, sizeof saves_before);
-      return message_of_host()->reply(the_host, &m->request, 10, NULL, 0);
+      return message_of(host)->reply(host, &m->request, 10, NULL, 0);
     case 6: {
-      const cm_host_timer *timer = the_host->get_extension(the_host, CM_EXT_TIMER);
-      if (timer->start(the_host, 1000000, 0, "later", NULL, 0, NULL) != CM_OK) return CM_FAULT;
-      return message_of_host()->reply(the_host, &m->request, 10, NULL, 0);
+      const cm_host_timer *timer = host->get_extension(host, CM_EXT_TIMER);
+      if (timer->start(host, 1000000, 0, "later", NULL, 0, NULL) != CM_OK) return CM_FAULT;
+      return message_of(host)->reply(host, &m->request, 10, NULL, 0);
     }
     default:
       return CM_UNHANDLED;
@@ -176,11 +175,30 @@ static cm_status init(void) { return INIT_STATUS; }
 
 static const cm_service_kind kind = {sizeof kind, 0,    KIND_IN_CODE, create,       destroy,
                                      START,       stop, on_message,   get_extension};
+#ifdef SECOND_KIND
+#ifdef SECOND_REFUSES
+static cm_status refuse(void *self, const cm_saved_state *state) {
+  (void)self;
+  (void)state;
+  return CM_REFUSED;
+}
+static const void *second_extension(void *self, const char *id) {
+  static const cm_plugin_state state = {sizeof state, 0, save, refuse, NULL, has_handler, NULL, NULL, NULL, NULL};
+  return strcmp(id, CM_EXT_STATE) == 0 ? &state : get_extension(self, id);
+}
+#else
+#define second_extension get_extension
+#endif
+static const cm_service_kind second = {sizeof second, 0,    SECOND_KIND, create,          destroy,
+                                       START,         stop, on_message,  second_extension};
+static const cm_service_kind *const kinds[] = {&kind, &second};
+#else
 static const cm_service_kind *const kinds[] = {&kind};
+#endif
 
 #ifdef NO_SYMBOL
 CM_EXPORT const cm_plugin something_else
 #else
 const cm_plugin cellmesh_plugin
 #endif
-    = {STRUCT_SIZE, ABI_MAJOR_IN_CODE, CM_ABI_MINOR, init, NULL, 1, 0, kinds};
+    = {STRUCT_SIZE, ABI_MAJOR_IN_CODE, CM_ABI_MINOR, init, NULL, sizeof kinds / sizeof kinds[0], 0, kinds};
