@@ -22,8 +22,8 @@
 #include "unit/codegen/elf_view.hpp"
 
 #if defined(__SANITIZE_THREAD__)
-// The loader's lists are read under a lock of its own that ThreadSanitizer does not see.
-extern "C" const char* __tsan_default_suppressions() { return "race:dl_iterate_phdr\n"; }
+// What the loader does, it does under a lock of its own that ThreadSanitizer does not see.
+extern "C" const char* __tsan_default_suppressions() { return "race:dl_iterate_phdr\nrace:ld-linux\n"; }
 #endif
 
 namespace {
