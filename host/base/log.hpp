@@ -26,8 +26,8 @@ Status init_log(std::string_view default_level, const std::string& path);
 // [any thread]
 Status set_log_levels(std::string_view spec);
 
-// A value for `key={}`: quoted and escaped when it holds spaces, quotes, control characters or what is no UTF-8. What comes from a peer
-// must go through this.
+// A value for `key={}`: quoted and escaped when it holds spaces, quotes, control characters or what is no UTF-8. What
+// comes from a peer must go through this.
 std::string log_value(std::string_view value);
 
 }  // namespace cm::base
