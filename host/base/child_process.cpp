@@ -17,6 +17,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/sanitizer.hpp"
+
 extern char** environ;
 
 namespace cm::base {
@@ -232,7 +234,7 @@ void confine_this_process(std::size_t memory) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  if constexpr (kSanitized) return;
   if (memory != 0) {
     const rlimit limit{memory, memory};
     ::setrlimit(RLIMIT_AS, &limit);
@@ -248,10 +250,6 @@ void confine_this_process(std::size_t memory) {
   action.sa_handler = &on_crash;
   action.sa_flags = SA_ONSTACK | static_cast<int>(SA_RESETHAND);
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::sigaction(signal, &action, nullptr);
-#else
-  static_cast<void>(memory);
-  static_cast<void>(&on_crash);
-#endif
 }
 
 }  // namespace cm::base

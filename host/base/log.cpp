@@ -1,5 +1,4 @@
 #include "base/log.hpp"
-#include "base/utf8.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +12,8 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
+
+#include "base/utf8.hpp"
 
 namespace cm::base {
 namespace {
@@ -113,17 +114,17 @@ std::string log_value(std::string_view value) {
   std::string out = "\"";
   for (std::string_view left = value.substr(0, kMost); !left.empty();) {
     const auto first = static_cast<unsigned char>(left.front());
-    const std::size_t size = std::max<std::size_t>(utf8_size(left), 1);
+    const std::size_t size = utf8_size(left);
     if (first == '"' || first == '\\') {
       out.append(1, '\\').append(1, left.front());
-    } else if (first < 0x20 || first == 0x7f || utf8_size(left) == 0) {
+    } else if (first < 0x20 || first == 0x7f || size == 0) {
       std::array<char, 8> hex{};
       std::snprintf(hex.data(), hex.size(), "\\x%02x", first);
       out += hex.data();
     } else {
       out += left.substr(0, size);
     }
-    left.remove_prefix(size);
+    left.remove_prefix(std::max<std::size_t>(size, 1));
   }
   return out + (value.size() > kMost ? "...\"" : "\"");
 }

@@ -1,14 +1,16 @@
 #include "check/check.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "base/child_process.hpp"
 #include "base/closest.hpp"
+#include "base/sanitizer.hpp"
 #include "check/examine.hpp"
-#include "check/step_file.hpp"
+#include "check/steps.hpp"
 #include "plugin/private_dir.hpp"
 
 namespace cm::check {
@@ -18,11 +20,7 @@ using std::chrono::milliseconds;
 namespace fs = std::filesystem;
 
 constexpr std::size_t kErrorsShown = 1500;  // bytes of each
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kSlower = 6;
-#else
-constexpr int kSlower = 1;
-#endif
+constexpr int kSlower = base::kSanitized ? 6 : 1;
 
 // Its first lines, which say what went wrong, and its last ones.
 std::string shortened(std::string text) {
@@ -141,10 +139,10 @@ class Runs {
 
   // False: it could not be started, which is what it found.
   bool start(Finding& finding) {
-    Run run{&finding, steps(finding), time_limit(finding), std::chrono::steady_clock::now(), {}};
+    Run run{&finding, std::make_unique<Steps>(), time_limit(finding), std::chrono::steady_clock::now(), {}};
     base::ChildSpec spec;
     spec.time_limit = run.time_limit;
-    spec.body = [&] { examine(copy_, options_.seed, *finding.test, run.steps); };
+    spec.body = [&] { examine(copy_, options_.seed, *finding.test, *run.steps); };
     auto child = base::Child::start(spec);
     if (!child) {
       finding.verdict = Verdict::failed;
@@ -164,7 +162,7 @@ class Runs {
         if (!run->child->look()) continue;
         Finding& finding = *run->finding;
         finding.took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - run->started);
-        judge(run->child->end(), run->time_limit, StepFile::read(run->steps), finding);
+        judge(run->child->end(), run->time_limit, run->steps->last(), finding);
         running_.erase(run);
         return finding;
       }
@@ -177,15 +175,12 @@ class Runs {
  private:
   struct Run {
     Finding* finding;
-    fs::path steps;
+    std::unique_ptr<Steps> steps;
     milliseconds time_limit;
     std::chrono::steady_clock::time_point started;
     std::optional<base::Child> child;
   };
 
-  [[nodiscard]] fs::path steps(const Finding& finding) const {
-    return copy_.parent_path() / (std::string(finding.test->id) + ".step");
-  }
   [[nodiscard]] milliseconds time_limit(const Finding& finding) const {
     return (options_.time_limit.count() > 0 ? options_.time_limit : finding.test->time) * kSlower;
   }

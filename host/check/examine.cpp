@@ -6,7 +6,6 @@
 #include <exception>
 
 #include "base/child_process.hpp"
-#include "check/step_file.hpp"
 #include "check/subject.hpp"
 
 namespace cm::check {
@@ -27,7 +26,7 @@ void say(int fd, std::string_view word, std::string text = {}) {
   write_all(fd, std::string(word) + text + "\n");
 }
 
-void run(int out, const std::filesystem::path& file, std::uint64_t seed, const Test& test, StepFile& steps) {
+void run(int out, const std::filesystem::path& file, std::uint64_t seed, const Test& test, Steps& steps) {
   try {
     {
       Subject subject(file, file.filename().string(), seed, [&](const std::string& what) { steps.write(what); });
@@ -47,14 +46,12 @@ void run(int out, const std::filesystem::path& file, std::uint64_t seed, const T
 
 }  // namespace
 
-void examine(const std::filesystem::path& file, std::uint64_t seed, const Test& test,
-             const std::filesystem::path& steps) {
+void examine(const std::filesystem::path& file, std::uint64_t seed, const Test& test, Steps& steps) {
   // What the plugin prints goes with its errors: standard output is for the answer.
   const int out = ::dup(STDOUT_FILENO);
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
   base::confine_this_process(kMemory);
-  StepFile written(steps);
-  run(out, file, seed, test, written);
+  run(out, file, seed, test, steps);
   ::_exit(0);  // at once: what was to be found is found, and the plugin may be in any state
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "check/steps.hpp"
 #include "check/test.hpp"
 
 namespace cm::check {
@@ -15,8 +16,7 @@ inline constexpr std::string_view kRefused = "refused: ";  // the sentence has i
 inline constexpr std::string_view kSkipped = "skipped: ";
 inline constexpr std::string_view kUntestable = "untestable: ";  // and so are those after it
 
-// Runs one test in this process, which is for nothing else, and ends it. `steps`: where it writes what it does next.
-[[noreturn]] void examine(const std::filesystem::path& file, std::uint64_t seed, const Test& test,
-                          const std::filesystem::path& steps);
+// Runs one test in this process, which is for nothing else, and ends it. `steps` is told what it does next.
+[[noreturn]] void examine(const std::filesystem::path& file, std::uint64_t seed, const Test& test, Steps& steps);
 
 }  // namespace cm::check

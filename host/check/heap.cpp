@@ -2,15 +2,11 @@
 
 #include <malloc.h>
 
+#include "base/sanitizer.hpp"
+
 namespace cm::check {
 
-bool heap_is_measured() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return false;
-#else
-  return true;
-#endif
-}
+bool heap_is_measured() { return !base::kSanitized; }
 
 std::size_t heap_in_use() {
   const auto info = ::mallinfo2();

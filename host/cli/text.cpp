@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "base/utf8.hpp"
+
 namespace cm::cli {
 namespace {
 
 constexpr char32_t kReplacement = 0xFFFD;
-
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
 void append(std::string& out, char32_t c) {
   const auto u = static_cast<std::uint32_t>(c);
@@ -52,26 +52,14 @@ std::size_t width_of(char32_t c) {
 }  // namespace
 
 char32_t take_code_point(std::string_view& text) {
-  const auto first = static_cast<unsigned char>(text.front());
-  const std::size_t length = first < 0x80                    ? 1
-                             : first >= 0xC2 && first < 0xE0 ? 2
-                             : (first & 0xF0U) == 0xE0       ? 3
-                             : first >= 0xF0 && first < 0xF5 ? 4
-                                                             : 0;
-  const bool whole = length != 0 && length <= text.size() &&
-                     std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(length), is_continuation);
-  if (!whole) {
+  const std::size_t length = base::utf8_size(text);
+  if (length == 0) {
     text.remove_prefix(1);
     return kReplacement;
   }
   static constexpr std::array<unsigned, 5> kMask{0, 0x7F, 0x1F, 0x0F, 0x07};
-  static constexpr std::array<std::uint32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
-  std::uint32_t c = first & kMask[length];
+  std::uint32_t c = static_cast<unsigned char>(text.front()) & kMask[length];
   for (std::size_t i = 1; i < length; ++i) c = (c << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
-  if (c < kLeast[length] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) {  // too long a spelling, or none
-    text.remove_prefix(1);
-    return kReplacement;
-  }
   text.remove_prefix(length);
   return c;
 }

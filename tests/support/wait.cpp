@@ -2,16 +2,14 @@
 
 #include <poll.h>
 
+#include "base/sanitizer.hpp"
+
 namespace cm::test {
 namespace {
 
 constexpr int kPollMs = 10;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kSlowdown = 4;
-#else
-constexpr int kSlowdown = 1;
-#endif
+constexpr int kSlowdown = base::kSanitized ? 4 : 1;
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/sanitizer.hpp"
 #include "e2e/reload/traffic.hpp"
 #include "support/deployment.hpp"
 
@@ -136,13 +137,6 @@ TEST_F(Reload, TheVersionBeforeComesBackByHandWithTheNewOnesState) {
 
 // ---- bad builds: each is refused with its reason, under traffic, and the old one goes on
 
-// A sanitizer ends the process itself when it crashes, and bounds no memory.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
 struct Bad {
   std::string build;
   std::string why;
@@ -162,10 +156,10 @@ TEST_P(BadReload, IsRefusedAndTheOldGenerationGoesOn) {
 INSTANTIATE_TEST_SUITE_P(
     Builds, BadReload,
     testing::Values(Bad{"keeper_throws_in_create", "thrown by create"}, Bad{"keeper_throws_in_load", "thrown by load"},
-                    Bad{"keeper_aborts", "SIGABRT"}, Bad{"keeper_crashes", kSanitized ? "exit code" : "SIGSEGV"},
+                    Bad{"keeper_aborts", "SIGABRT"}, Bad{"keeper_crashes", base::kSanitized ? "exit code" : "SIGSEGV"},
                     Bad{"keeper_exits", "exit code 7"}, Bad{"keeper_hangs", "no end within"},
-                    Bad{"keeper_allocates", kSanitized ? "" : "bad_alloc"}, Bad{"keeper_no_handler", "Keeper::on_tick"},
-                    Bad{"keeper_missing_symbol", "nobody_has_this"},
+                    Bad{"keeper_allocates", base::kSanitized ? "" : "bad_alloc"},
+                    Bad{"keeper_no_handler", "Keeper::on_tick"}, Bad{"keeper_missing_symbol", "nobody_has_this"},
                     Bad{"keeper_missing_library", "libkeeper_goes_away.so"},
                     Bad{"keeper_id_of_another", "has the id 3323, as proto.EchoREQ"},
                     Bad{"keeper_state_of_another", "load, for the state of version 1.0.0"},
@@ -246,18 +240,9 @@ TEST(ReloadByKv, NamingAnotherVersionInTheListIsEnough) {
   Host& host = mesh.add_host("extra", {"--index", "3"});
   ASSERT_TRUE(wait_until([&] { return mesh.consul().kv_get("cellmesh/hosts/3@dev/plugins").has_value(); }));
   mesh.consul().kv_put("cellmesh/hosts/3@dev/plugins", "keeper@1.0.0");
-  const auto version = [&]() -> std::uint32_t {
-    Client player = mesh.player();  // a new one: who sends much that nobody takes is closed
-    player.send(keeper::CountREQ());
-    for (;;) {
-      const auto frame = player.read();
-      if (!frame || frame->is<proto::NoticeACK>()) return 0;
-      if (frame->is<keeper::CountACK>()) return frame->as<keeper::CountACK>().version();
-    }
-  };
-  ASSERT_TRUE(wait_until([&] { return version() == 1; }, seconds(60))) << tail(host.log());
+  ASSERT_TRUE(wait_until([&] { return keeper_version(mesh.login_address()) == 1; }, seconds(60))) << tail(host.log());
   mesh.consul().kv_put("cellmesh/hosts/3@dev/plugins", "keeper@2.0.0");
-  EXPECT_TRUE(wait_until([&] { return version() == 2; }, seconds(60))) << tail(host.log());
+  EXPECT_TRUE(wait_until([&] { return keeper_version(mesh.login_address()) == 2; }, seconds(60))) << tail(host.log());
 }
 
 TEST(ReloadByKv, WorksWithConsulAway) {

@@ -10,6 +10,18 @@
 
 namespace cm::test {
 
+// Which version of the keeper answers; 0: none does. Asked by a new player, as one who sends much that nobody takes is
+// closed.
+inline std::uint32_t keeper_version(const std::string& login_address) {
+  Client player = enter(login_address);
+  player.send(keeper::CountREQ());
+  for (;;) {
+    const auto frame = player.read();
+    if (!frame || frame->is<proto::NoticeACK>()) return 0;
+    if (frame->is<keeper::CountACK>()) return frame->as<keeper::CountACK>().version();
+  }
+}
+
 // A player who sends numbered messages to the keeper, some at a time, until it is told to end, and checks that every
 // one is answered, once, in order, by a service that forgot none of those before.
 class Traffic {
