@@ -19,8 +19,6 @@
 
 #include "base/sanitizer.hpp"
 
-extern char** environ;
-
 namespace cm::base {
 namespace {
 
@@ -68,6 +66,7 @@ Result<std::pair<Descriptor, Descriptor>> make_pipe() {
 
 Result<pid_t> spawn(const std::vector<std::string>& words, int in, int out, int err) {
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
@@ -241,7 +240,7 @@ void confine_this_process(std::size_t memory) {
   }
   std::array<void*, 1> first;
   ::backtrace(first.data(), 1);  // loads what it needs, now that nothing is broken
-  static std::array<char, 64 * 1024> stack;
+  static std::array<char, std::size_t{64} * 1024> stack;
   stack_t alternate{};
   alternate.ss_sp = stack.data();
   alternate.ss_size = stack.size();

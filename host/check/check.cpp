@@ -139,7 +139,8 @@ class Runs {
 
   // False: it could not be started, which is what it found.
   bool start(Finding& finding) {
-    Run run{&finding, std::make_unique<Steps>(), time_limit(finding), std::chrono::steady_clock::now(), {}};
+    Run& run = running_.emplace_back(
+        Run{&finding, std::make_unique<Steps>(), time_limit(finding), std::chrono::steady_clock::now(), {}});
     base::ChildSpec spec;
     spec.time_limit = run.time_limit;
     spec.body = [&] { examine(copy_, options_.seed, *finding.test, *run.steps); };
@@ -148,10 +149,10 @@ class Runs {
       finding.verdict = Verdict::failed;
       finding.blocks = true;
       finding.why = child.error().text;
+      running_.pop_back();
       return false;
     }
     run.child.emplace(std::move(*child));
-    running_.push_back(std::move(run));
     return true;
   }
 

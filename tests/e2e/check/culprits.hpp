@@ -37,7 +37,7 @@ struct Culprit {
 };
 inline void PrintTo(const Culprit& culprit, std::ostream* out) { *out << culprit.defect; }
 
-inline const std::vector<Culprit> kCulprits{
+inline const std::vector<Culprit> all_culprits{
     {"stack_is_executable", "file.no_executable_stack"},
     {"no_build_id", "build.id_present"},
     {"two_symbols", "exports.one_symbol"},

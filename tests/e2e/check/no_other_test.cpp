@@ -16,7 +16,7 @@ TEST_P(BadPlugin, FailsNoOtherTest) {
   ASSERT_EQ(finished.code, 1) << finished.output;
   EXPECT_EQ(ids(json::parse(finished.output), "failed"), std::vector{GetParam().test}) << finished.output;
 }
-INSTANTIATE_TEST_SUITE_P(Check, BadPlugin, testing::ValuesIn(kCulprits),
+INSTANTIATE_TEST_SUITE_P(Check, BadPlugin, testing::ValuesIn(all_culprits),
                          [](const auto& of) { return of.param.defect; });
 
 }  // namespace

@@ -30,7 +30,7 @@ bool break_links(Host& host) {
   for (const auto& link : links.as_array()) {
     const std::string address(link.at("address").as_string());
     const std::string port = address.substr(address.rfind(':') + 1);
-    const auto ss = run({.command = {"ss", "-K", "-t", "( sport = :" + port + " or dport = :" + port + " )"},
+    const auto ss = run({.command = {"ss", "-K", "-t", "sport", "=", ":" + port, "or", "dport", "=", ":" + port},
                          .env = {},
                          .folder = {},
                          .log = {}});
