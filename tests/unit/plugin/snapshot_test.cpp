@@ -22,7 +22,7 @@ constexpr std::uint16_t kDone = message_id("everyDoACK");
 std::vector<std::string> snapshots() {
   std::vector<std::string> names;
   const std::string all = CM_TEST_SNAPSHOTS;
-  boost::algorithm::split(names, all, boost::is_any_of(";"));
+  boost::algorithm::split(names, all, boost::is_any_of(" "));
   return names;
 }
 
