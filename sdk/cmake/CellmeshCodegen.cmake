@@ -3,7 +3,8 @@ include_guard(GLOBAL)
 
 # cellmesh_generate(<variable>
 #   OUTPUT <dir>            where the files go
-#   RUNTIME lite|full|none  the protobuf runtime of the classes; none: no C++ at all, for a plugin in C
+#   RUNTIME <which>         lite or full: the protobuf runtime of the classes; none: no C++ at all, for a plugin in C;
+#                           js: JavaScript
 #   PROTOS <file>...        as they are imported ("client.proto"), or by path
 #   [PROTO_DIRS <dir>...]   roots of imports; first the current source folder, last those of cellmesh and protobuf
 #   [PARAMETERS <word>...]  more parameters of protoc-gen-cellmesh
@@ -22,6 +23,8 @@ function(cellmesh_generate variable)
 
   if(A_RUNTIME STREQUAL "none")
     set(parameters language=c ${A_PARAMETERS})
+  elseif(A_RUNTIME STREQUAL "js")
+    set(parameters language=js ${A_PARAMETERS})
   else()
     set(parameters runtime=${A_RUNTIME} ${A_PARAMETERS})
   endif()
@@ -36,7 +39,7 @@ function(cellmesh_generate variable)
     string(REGEX REPLACE "\\.proto$" "" base ${name})
     list(APPEND files ${file})
     list(APPEND inputs ${name})
-    if(NOT A_RUNTIME STREQUAL "none")
+    if(NOT A_RUNTIME MATCHES "^(none|js)$")
       list(APPEND classes ${A_OUTPUT}/${base}.pb.cc)
       list(APPEND all ${A_OUTPUT}/${base}.pb.h ${A_OUTPUT}/${base}.pb.cc ${A_OUTPUT}/${base}.cellmesh.hpp)
     endif()
@@ -80,6 +83,24 @@ function(cellmesh_proto_library target)
   else()
     target_link_libraries(${target} PUBLIC cellmesh::sdk protobuf::libprotobuf-lite)
   endif()
+endfunction()
+
+# cellmesh_js(<target> PROTOS <file>... [PROTO_DIRS <dir>...] [OUTPUT <dir>])
+# <dir>/<target>.js, an ES module with these messages for a client in a browser or node: the head of the file says how it
+# is used. <dir> is the current build folder unless said otherwise; the target's property CELLMESH_JS is the file.
+function(cellmesh_js target)
+  cmake_parse_arguments(PARSE_ARGV 1 A "" "OUTPUT" "PROTOS;PROTO_DIRS")
+  if(A_UNPARSED_ARGUMENTS OR NOT A_PROTOS)
+    message(FATAL_ERROR "cellmesh_js(${target}): it takes PROTOS, PROTO_DIRS and OUTPUT, and needs the first; "
+                        "got ${ARGN}")
+  endif()
+  if(NOT A_OUTPUT)
+    set(A_OUTPUT ${CMAKE_CURRENT_BINARY_DIR})
+  endif()
+  cellmesh_generate(generated OUTPUT ${A_OUTPUT} RUNTIME js PROTOS ${A_PROTOS} PROTO_DIRS ${A_PROTO_DIRS}
+    PARAMETERS module=${target} ALSO ${target}.js)
+  add_custom_target(${target} ALL DEPENDS ${generated_ALL})
+  set_target_properties(${target} PROPERTIES CELLMESH_JS ${generated_ALL})
 endfunction()
 
 # The path of a .proto and its name below the root that has it, which is what protoc takes.

@@ -18,9 +18,12 @@ using Files = std::vector<const pb::FileDescriptor*>;
 
 namespace {
 
+enum class Language { cpp, c, js };
+
 struct Parameters {
   std::optional<Runtime> runtime;
-  bool c_only = false;
+  Language language = Language::cpp;
+  std::string module;
   PluginInfo plugin;
 };
 
@@ -41,13 +44,15 @@ bool is_version(const std::string& text) {
 }
 
 void set(Parameters& p, const std::string& key, const std::string& value, Problems& problems) {
-  const bool names = key == "plugin" || key == "provides" || key == "requires";
+  const bool names = key == "plugin" || key == "module" || key == "provides" || key == "requires";
   if (names && !is_name(value)) {
     problems.general(key + "=" + value + ": " + kNameRule);
   } else if (key == "runtime" && (value == "lite" || value == "full")) {
     p.runtime = value == "lite" ? Runtime::lite : Runtime::full;
-  } else if (key == "language" && (value == "c" || value == "cpp")) {
-    p.c_only = value == "c";
+  } else if (key == "language" && (value == "c" || value == "cpp" || value == "js")) {
+    p.language = value == "c" ? Language::c : value == "js" ? Language::js : Language::cpp;
+  } else if (key == "module") {
+    p.module = value;
   } else if (key == "plugin") {
     p.plugin.name = value;
   } else if (key == "version" && is_version(value)) {
@@ -59,8 +64,9 @@ void set(Parameters& p, const std::string& key, const std::string& value, Proble
   } else if (key == "version") {
     problems.general("version=" + value + ": a version is MAJOR.MINOR.PATCH, as 1.4.0");
   } else {
-    problems.general("unknown parameter " + key + "=" + value +
-                     "; known are language=c|cpp, runtime=lite|full, plugin, version, provides and requires");
+    problems.general(
+        "unknown parameter " + key + "=" + value +
+        "; known are language=c|cpp|js, runtime=lite|full, module, plugin, version, provides and requires");
   }
 }
 
@@ -73,7 +79,11 @@ Parameters parse(const std::string& text, Problems& problems) {
     if (p.plugin.version.empty()) p.plugin.version = "0.0.0";
     if (p.plugin.provides.empty()) p.plugin.provides.push_back(p.plugin.name);
   }
-  if (p.c_only && (p.runtime || p.plugin.name.empty())) {
+  const bool js = p.language == Language::js;
+  if (js != !p.module.empty() || (js && (p.runtime || !p.plugin.name.empty()))) {
+    problems.general("language=js and module=NAME, which names its file, go together, without runtime= and plugin=");
+  }
+  if (p.language == Language::c && (p.runtime || p.plugin.name.empty())) {
     problems.general("language=c is for a plugin and without classes; name it with plugin=, and leave out runtime=");
   }
   return p;
@@ -103,7 +113,9 @@ bool Generator::GenerateAll(const Files& files, const std::string& parameter, pb
   Problems problems;
   const auto parameters = parse(parameter, problems);
   const auto model = read_model(files, problems);
-  const auto constants = parameters.c_only ? c_constants(model, problems) : std::vector<CConstant>();
+  const auto language = parameters.language;
+  const auto constants = language == Language::c ? c_constants(model, problems) : std::vector<CConstant>();
+  const auto module = language == Language::js ? js_module(files, model, problems) : std::string();
   std::optional<StrippedFiles> stripped;
   if (parameters.runtime) stripped.emplace(files, *parameters.runtime, problems);
   if (!problems.none()) {
@@ -112,7 +124,9 @@ bool Generator::GenerateAll(const Files& files, const std::string& parameter, pb
   }
   if (stripped && !write_classes(*stripped, context, error)) return false;
   const auto& plugin = parameters.plugin;
-  if (parameters.c_only) {
+  if (language == Language::js) {
+    write(*context, parameters.module + ".js", module);
+  } else if (language == Language::c) {
     write(*context, plugin.name + ".plugin.h", c_header(constants, plugin));
   } else {
     for (const auto* file : files) write(*context, base_name(*file) + ".cellmesh.hpp", traits_header(*file, model));

@@ -46,6 +46,10 @@ std::vector<CConstant> c_constants(const Model& model, Problems& problems);
 // `<plugin>.plugin.h`: what a plugin in C knows of itself and its messages.
 std::string c_header(const std::vector<CConstant>& constants, const PluginInfo& plugin);
 
+// `<module>.js`: an ES module with the codec, and the messages and enums of the files.
+std::string js_module(const std::vector<const google::protobuf::FileDescriptor*>& files, const Model& model,
+                      Problems& problems);
+
 cellmesh::Manifest manifest(const std::vector<const google::protobuf::FileDescriptor*>& files, const Model& model,
                             const PluginInfo& plugin);
 

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "message_id.hpp"
+
 namespace cm::test {
 namespace {
 
@@ -139,6 +141,37 @@ TEST_F(Refusal, AHeaderInCIsAPluginsAndWithoutClasses) {
   EXPECT_THAT(complaint("message A {}", "language=c"), HasSubstr("language=c is for a plugin"));
   EXPECT_THAT(complaint("message A {}", "language=c,plugin=x,runtime=lite"), HasSubstr("leave out runtime="));
   EXPECT_THAT(complaint("message A {}", "language=rust"), HasSubstr("unknown parameter language=rust"));
+}
+
+TEST(ModuleInJavaScript, HasTheMessagesOfAllFilesAndNothingElseIsMade) {
+  Protoc protoc;
+  protoc.add("a.proto",
+             "import \"b.proto\"; message Ask { B b = 1; map<string, Mood> moods = 2; }\nenum Mood { Calm = 0; }");
+  protoc.add("b.proto", "message B { option (cellmesh.id) = 7; repeated int32 n = 1; }");
+  ASSERT_TRUE(protoc.run("language=js,module=game", {"a.proto", "b.proto"})) << protoc.errors();
+  const auto module = protoc.output("game.js");
+  EXPECT_THAT(module, HasSubstr("{ name: \"proto.Ask\", id: " + std::to_string(codegen::message_id("proto.Ask"))));
+  EXPECT_THAT(module, HasSubstr("{ name: \"proto.B\", id: 7"));
+  EXPECT_THAT(module, HasSubstr("kind: \"int32\", repeated: true, packed: true"));
+  EXPECT_THAT(module, HasSubstr("{ name: \"proto.Mood\", values: { Calm: 0 } }"));
+  EXPECT_THAT(module, Not(HasSubstr("MoodsEntry")));
+  EXPECT_EQ(protoc.output("a.cellmesh.hpp"), "");
+}
+
+TEST_F(Refusal, AModuleInJavaScriptIsNamedAndNoPlugins) {
+  EXPECT_THAT(complaint("message A {}", "language=js"), HasSubstr("language=js and module=NAME"));
+  EXPECT_THAT(complaint("message A {}", "module=game"), HasSubstr("language=js and module=NAME"));
+  EXPECT_THAT(complaint("message A {}", "language=js,module=game,plugin=x"), HasSubstr("without runtime= and plugin="));
+  EXPECT_THAT(complaint("message A {}", "language=js,module=a/b"), HasSubstr("module=a/b: a name is"));
+}
+
+TEST_F(Refusal, JavaScriptIsMadeOfProto3WithoutAPrototypesName) {
+  EXPECT_THAT(complaint("message A { int32 __proto__ = 1; }", "language=js,module=game"),
+              HasSubstr("message proto.A, field __proto__: in JavaScript"));
+  Protoc protoc;
+  protoc.add("a.proto", "message A { optional int32 n = 1; }", "syntax = \"proto2\"; package proto;\n");
+  EXPECT_FALSE(protoc.run("language=js,module=game", {"a.proto"}));
+  EXPECT_THAT(protoc.errors(), HasSubstr("a.proto:2: message proto.A: JavaScript is made of proto3 alone"));
 }
 
 TEST(MessageName, OfAKeywordIsThatOfProtobuf) {
