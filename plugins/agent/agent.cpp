@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "presence.hpp"
+
 using cellmesh::Client;
 using cellmesh::Sender;
 using cellmesh::ServiceId;
@@ -19,6 +21,12 @@ namespace {
 constexpr std::string_view game_kind = "game";
 constexpr auto verify_timeout = 5s;
 constexpr auto load_delay = 200ms;  // so that a burst of clients is one report
+constexpr auto retry_delay = 200ms;
+
+std::int64_t since_1970_ms() {
+  const auto time = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+}
 
 cellmesh::FrontendOptions frontend_options(const proto::AgentSettings& settings) {
   cellmesh::FrontendOptions options;
@@ -100,9 +108,25 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     return list.empty() ? Status::ok : clients().close(list, cellmesh::CloseReason::kicked, text);
   }
 
+  void on(const proto::WhoIsREQ& req, Sender from) {
+    proto::WhoIsACK ack;
+    if (const auto* entry = entered_.find(client_of(req.id())); entry != nullptr && entry->verified()) {
+      ack.set_uid(entry->uid());
+      ack.set_entered_at_ms(entry->entered_at_ms());
+    }
+    from.reply(ack);
+  }
+
+  void on(const proto::AnnounceREQ& /*req*/, Sender from) { see_to(presence_.watch(from.id())); }
+
+  void on_service(ServiceId service, bool up) {
+    if (!up) presence_.unwatch(service);
+  }
+
   void on_client_opened(Client /*client*/) { report_load_soon(); }
 
   void on_client_closed(Client client, cellmesh::CloseReason /*reason*/) {
+    see_to(presence_.left(client));
     entered_.erase(client);
     report_load_soon();
   }
@@ -120,6 +144,9 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     }
     if (ack.result() == proto::NoError) {
       entry->set_verified(true);
+      entry->set_uid(cellmesh::format("player-{}-{}", index(), client.session()));
+      entry->set_entered_at_ms(since_1970_ms());
+      see_to(presence_.entered(client));
       gateway().admit(client);  // before it is told: who is in misses nothing that others say from then on
       verified_.add();
     } else {
@@ -158,6 +185,15 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
 
   [[nodiscard]] Client client_of(std::int64_t session) const { return {self(), static_cast<std::uint64_t>(session)}; }
 
+  // Whether all that watch who is here were told.
+  void see_to(bool told) {
+    if (!told && !retry_timer_) retry_timer_ = after<&Agent::tell_late>(retry_delay);
+  }
+  void tell_late() {
+    retry_timer_ = {};
+    see_to(presence_.retry());
+  }
+
   void report_load_soon() {
     if (!load_timer_) load_timer_ = after<&Agent::report_load>(load_delay);
   }
@@ -166,8 +202,10 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     directory().set_load(gateway().client_count());
   }
 
-  cellmesh::Table<Client, proto::AgentEntry> entered_{*this, "entered"};
-  cellmesh::TimerId load_timer_;  // runs while a report is due
+  agent::Entries entered_{*this, "entered"};
+  agent::Presence<Agent> presence_{*this, entered_};
+  cellmesh::TimerId load_timer_;   // runs while a report is due
+  cellmesh::TimerId retry_timer_;  // runs while somebody missed who came or went
   cellmesh::Counter verified_ = counter("verified");
   cellmesh::Counter refused_ = counter("not_verified");
 };

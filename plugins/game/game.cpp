@@ -1,4 +1,4 @@
-// The game of the demo: lets players in, and tells everybody what one says.
+// The game of the demo: lets players in.
 #include <cellmesh/plugin.hpp>
 
 #include <chrono>
@@ -20,24 +20,11 @@ class Game : public cellmesh::Service<Game> {
     return reply(ack);
   }
 
-  // To everybody on all agents, and an answer to who said it.
-  void on(const proto::ChatREQ& req, Client player) {
-    enter(player);
-    proto::ChatACK said;
-    said.set_content(req.content());
-    const Status status = clients().broadcast(said);
-    proto::TestACK answer;
-    answer.set_dummy(status == Status::ok ? "sent to everybody"
-                                          : cellmesh::format("sent, but not by every agent: {}", status));
-    reply(answer);
-  }
-
   void on_client_closed(Client player, cellmesh::CloseReason /*reason*/) {
     if (players_.erase(player)) report_load_soon();
   }
 
  private:
-  // Also a player whom a gateway bound here after another game died, whose first message is not a verify.
   void enter(Client player) {
     if (players_.contains(player)) return;
     players_[player];

@@ -113,7 +113,7 @@ void echo(const Arguments& arguments) {
 void broadcast(const Arguments& arguments) {
   auto clients = enter_all(arguments, static_cast<std::size_t>(arguments.number("--connections", 1000)));
   const auto request = sized_frame<proto::ChatREQ>(static_cast<std::size_t>(arguments.number("--size", 64)));
-  // Everybody hears the line; who said it gets an answer of the game's besides.
+  // Everybody hears the line; who said it gets an answer besides.
   clients.front().send_raw(request);
   std::size_t heard = 0;
   std::size_t answer = 0;

@@ -11,8 +11,10 @@
 namespace cm::test {
 namespace {
 
-constexpr std::array<const char*, 5> kKinds{"agent", "login", "game", "hub", "echo"};
+constexpr std::array<const char*, 6> kKinds{"agent", "login", "game", "hub", "echo", "social"};
 constexpr const char* kAll = "all";
+constexpr std::array<std::pair<const char*, const char*>, 3> kNoLimits{
+    {{"social/chat_per_sec", "0"}, {"social/requests_per_sec", "0"}, {"social/max_text", "65000"}}};
 
 // `agent/max_body` -> `agent`
 std::string service_of(const std::string& setting) { return setting.substr(0, setting.find('/')); }
@@ -38,6 +40,10 @@ Deployment::Deployment(Shape shape, Options options) : shape_(shape), options_(s
     for (const std::string kind : kKinds) add_host(kind, {"--plugins", kind});
   }
   for (auto& [name, host] : hosts_) host->await_ready();
+  if (!options_.limits) {
+    // A plugin folder of a test's own may have no social service.
+    for (const auto& [setting, value] : kNoLimits) (void)host("social").ctl({"settings", "set", setting, value});
+  }
   if (options_.await) await_serving();
 }
 

@@ -21,14 +21,15 @@ enum class Shape {
 };
 std::ostream& operator<<(std::ostream& out, Shape shape);
 
-// A running mesh of agent, login, game, hub and echo that serves players.
+// A running mesh of agent, login, game, hub, echo and social that serves players.
 class Deployment {
  public:
   struct Options {
     std::filesystem::path plugin_dir = shipped_plugins();
     std::vector<std::string> arguments;  // of every host, besides its own
     std::map<std::string, std::string> env;
-    bool await = true;  // that a player is served
+    bool await = true;    // that a player is served
+    bool limits = false;  // of what players may say: those of the shipped settings, else none
   };
   explicit Deployment(Shape shape) : Deployment(shape, Options()) {}
   Deployment(Shape shape, Options options);

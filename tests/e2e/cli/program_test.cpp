@@ -42,7 +42,7 @@ TEST(Program, MistakesAreUsageErrorsWithTheCure) {
 }
 
 TEST(Program, ManifestOfAPluginIsReadWithoutRunningIt) {
-  const auto text = cellmesh({"manifest", (shipped_plugins() / "game.so").string()});
+  const auto text = cellmesh({"manifest", (shipped_plugins() / "social.so").string()});
   EXPECT_EQ(text.code, 0);
   EXPECT_TRUE(has(text.output, "proto.ChatREQ")) << text.output;
   const auto json = cellmesh({"manifest", "--json", (shipped_plugins() / "echo.so").string()});
@@ -92,7 +92,7 @@ TEST_F(OneHost, CtlPrintsJsonForPrograms) {
     EXPECT_EQ(result.code, 0);
     EXPECT_FALSE(result.json.is_null()) << result.output;
   }
-  EXPECT_EQ(host().query({"plugins"}).as_array().size(), 6U);
+  EXPECT_EQ(host().query({"plugins"}).as_array().size(), 7U);
 }
 
 TEST_F(OneHost, CtlRefusesWithASentence) {

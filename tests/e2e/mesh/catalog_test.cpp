@@ -23,14 +23,14 @@ using Ids = std::vector<std::string>;
 
 TEST(Catalog, ListsEveryServiceWithHealthAndPlace) {
   Deployment mesh(Shape::consul);
-  for (const std::string kind : {"agent", "login", "game", "hub", "echo"}) {
+  for (const std::string kind : {"agent", "login", "game", "hub", "echo", "social"}) {
     EXPECT_TRUE(wait_until([&] { return healthy(mesh.consul(), kind) == Ids{kind + "#0@dev"}; })) << kind;
   }
   const auto rows = boost::json::parse(mesh.consul().get("/v1/catalog/service/agent"));
   const auto& row = rows.as_array().at(0);
   EXPECT_EQ(row.at("ServiceMeta").at("group").as_string(), "dev");
   EXPECT_EQ(row.at("ServiceMeta").at("index").as_string(), "0");
-  // Of five hosts, each carries one service and none was given a port.
+  // Of six hosts, each carries one service and none was given a port.
   for (Host* host : mesh.hosts()) EXPECT_EQ(host->query({"plugins"}).as_array().size(), 1U);
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "echo.pb.h"
+#include "game.pb.h"
 #include "support/deployment.hpp"
 
 namespace cm::test {
@@ -41,8 +42,8 @@ TEST(Death, OfTheOnlyGameTellsItsPlayersAndTheyMayGoOnWhenItIsBack) {
   Client client = mesh.player();
   mesh.host("game").kill9();
   EXPECT_EQ(client.expect_notice(NoticeACK::BackendLost).service(), "game#0@dev");
-  client.send(chat_req("anybody?"));
-  EXPECT_EQ(client.expect_notice(NoticeACK::NoService).msg_id(), id_of<proto::ChatREQ>());
+  client.send(proto::PlayerREQ());
+  EXPECT_EQ(client.expect_notice(NoticeACK::NoService).msg_id(), id_of<proto::PlayerREQ>());
   EXPECT_TRUE(wait_until([&] { return log_in(mesh.login_address()).result() == proto::GameNotFound; }));
 
   mesh.host("game").start();

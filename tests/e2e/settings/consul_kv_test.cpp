@@ -24,7 +24,7 @@ TEST_P(ConsulKv, DocumentsItselfWithDefaults) {
   EXPECT_EQ(consul().kv_get("cellmesh/config/agent/max_refused"), "8");
   EXPECT_EQ(consul().kv_get("cellmesh/config/hub/status_ttl_sec"), "6");
   EXPECT_EQ(consul().kv_get("cellmesh/config/login/timeout_sec"), "10");
-  const auto routes = consul().kv_get("cellmesh/routes/game");
+  const auto routes = consul().kv_get("cellmesh/routes/social");
   ASSERT_TRUE(routes);
   EXPECT_NE(routes->find("proto.ChatREQ"), std::string::npos) << *routes;
 }

@@ -349,8 +349,8 @@ TEST_F(ChatClientTest, AMessageThatCannotBeReadIsSaid) {
 
 TEST_F(ChatClientTest, UnknownMessagesAreNoHarm) {
   mesh.on_verify = [this](int fd, std::uint16_t, const std::string&) {
-    proto::TestACK unknown;
-    unknown.set_dummy("?");
+    proto::ServerInfo unknown;
+    unknown.set_ip("?");
     mesh.send(fd, unknown);
     mesh.send(fd, proto::VerifyACK());
     mesh.send(fd, mesh.login_ack());

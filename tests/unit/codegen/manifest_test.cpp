@@ -48,7 +48,7 @@ TEST_F(PluginManifest, ListsMessagesOfItsOwnAndOfSharedFiles) {
   const auto* shared = message("proto.ChatREQ");
   ASSERT_NE(shared, nullptr);
   EXPECT_EQ(shared->id(), 29052U);
-  EXPECT_EQ(shared->service(), "game");
+  EXPECT_EQ(shared->service(), "social");
   ASSERT_NE(message("proto.probe.FixedACK"), nullptr);
   EXPECT_EQ(message("proto.probe.FixedACK")->id(), 4711U);
   EXPECT_EQ(message("proto.probe.FixedACK")->route(), 0U);

@@ -21,7 +21,6 @@ TEST(MessageId, IsThatOfTheGoCellmesh) {
   EXPECT_EQ(id<proto::VerifyACK>, 40824);
   EXPECT_EQ(id<proto::ChatREQ>, 29052);
   EXPECT_EQ(id<proto::ChatACK>, 56419);
-  EXPECT_EQ(id<proto::TestACK>, 9315);
   EXPECT_EQ(id<proto::CloseClientACK>, 58040);
   EXPECT_EQ(id<proto::ClientClosedACK>, 50844);
   EXPECT_EQ(id<proto::BindBackendACK>, 5768);

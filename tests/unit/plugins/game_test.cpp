@@ -7,20 +7,13 @@ namespace {
 using cellmesh::Client;
 using cellmesh::ServiceId;
 using cellmesh::Status;
-using cellmesh::test::Did;
 using cellmesh::test::Host;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using namespace std::chrono_literals;
 
 class GamePlugin : public testing::Test {
  protected:
   void SetUp() override { host.clear(); }
-  Status say(Client client, const std::string& what) {
-    proto::ChatREQ req;
-    req.set_content(what);
-    return host.deliver(req, client);
-  }
   // The load that it reports soon.
   std::optional<std::uint64_t> load() {
     host.advance(200ms);
@@ -44,24 +37,10 @@ TEST_F(GamePlugin, VerifyPastTheAgentIsRefused) {
   EXPECT_THAT(host.did(), IsEmpty());
 }
 
-TEST_F(GamePlugin, ChatGoesToEverybodyAndIsAnsweredOnce) {
-  EXPECT_EQ(say(alice, "hi"), Status::ok);
-  EXPECT_EQ(host.one<proto::ChatACK>(alice).content(), "hi");
-  EXPECT_EQ(host.one<proto::ChatACK>(bob).content(), "hi");
-  EXPECT_EQ(host.one<proto::TestACK>(alice).dummy(), "sent to everybody");
-  EXPECT_THAT(host.sent<proto::TestACK>(bob), IsEmpty());
-}
-
-TEST_F(GamePlugin, BroadcastThatDoesNotReachEveryAgentIsTold) {
-  host.refuse(Did::clients_broadcast, Status::backpressure);
-  say(alice, "hi");
-  EXPECT_THAT(host.one<proto::TestACK>(alice).dummy(), HasSubstr("backpressure"));
-}
-
-TEST_F(GamePlugin, LoadIsItsPlayersAlsoThoseBoundAnew) {
+TEST_F(GamePlugin, LoadIsItsPlayers) {
   host.ask(proto::VerifyREQ(), agent, alice);
-  say(bob, "I was in another game");
-  say(bob, "again");
+  host.ask(proto::VerifyREQ(), agent, bob);
+  host.ask(proto::VerifyREQ(), agent, bob);
   EXPECT_EQ(load(), 2U);
   host.disconnect(alice);
   host.disconnect(host.client());

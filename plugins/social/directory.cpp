@@ -1,0 +1,144 @@
+#include <vector>
+
+#include "social.hpp"
+
+using cellmesh::Client;
+using cellmesh::MessageTraits;
+using cellmesh::Sender;
+using cellmesh::ServiceId;
+using cellmesh::Status;
+
+Status Social::on(const proto::OnlineREQ& req, Sender from) {
+  const auto agent = directory().get(from.id());
+  if (!agent || agent->kind != "agent") return Status::refused;
+  auto& row = agents_[from.id()];
+  if (req.begins()) row.set_round(row.round() + 1);
+  for (const auto& entry : req.entries()) enter(entry, from.id(), req.again());
+  if (req.all()) drop_all_of(from.id(), row.round());
+  return Status::ok;
+}
+
+Status Social::on(const proto::OfflineREQ& req, Sender from) {
+  for (const auto& entry : req.entries()) {
+    const Client client(from.id(), static_cast<std::uint64_t>(entry.session()));
+    if (const auto* known = clients_.find(client)) leave(std::string(known->uid()));
+  }
+  return Status::ok;
+}
+
+void Social::on(const proto::WhereREQ& req, Sender from) {
+  proto::WhereACK ack;
+  if (const auto* player = online_.find(req.uid())) {
+    ack.set_agent(directory().name(ServiceId(player->agent())));
+    ack.set_session(static_cast<std::int64_t>(player->session()));
+  }
+  from.reply(ack);
+}
+
+void Social::on_client_closed(Client client, cellmesh::CloseReason /*reason*/) {
+  waiting_.erase(client);
+  if (const auto* known = clients_.find(client)) leave(std::string(known->uid()));
+}
+
+void Social::enter(const proto::OnlineREQ::Entry& entry, ServiceId agent, bool again) {
+  const Client client(agent, static_cast<std::uint64_t>(entry.session()));
+  if (!social::good_uid(entry.uid())) {
+    log().warn("{} told of a uid that is none", directory().name(agent));
+    return;
+  }
+  const auto* known = clients_.find(client);
+  if (known != nullptr && known->uid() != entry.uid()) leave(std::string(known->uid()));
+  if (const auto* there = online_.find(entry.uid()); there != nullptr && client_of(*there) != client) {
+    const Client other = client_of(*there);
+    // Of the same moment the same one stays, whoever is told of first.
+    const bool newer = !again || entry.entered_at_ms() > there->entered_at_ms() ||
+                       (entry.entered_at_ms() == there->entered_at_ms() &&
+                        std::pair(directory().name(agent), client.session()) >
+                            std::pair(directory().name(other.agent()), other.session()));
+    replace(newer ? other : client);
+    if (!newer) return handle_waiting(client, false);
+    leave(entry.uid());
+  }
+  const auto* row = agents_.find(agent);
+  auto& player = online_[entry.uid()];
+  player.set_agent(agent.handle());
+  player.set_session(client.session());
+  player.set_entered_at_ms(entry.entered_at_ms());
+  player.set_round(row != nullptr ? row->round() : 0);
+  clients_[client].set_uid(entry.uid());
+  report_load_soon();
+  handle_waiting(client, true);
+}
+
+void Social::leave(const std::string& uid) {
+  const auto* player = online_.find(uid);
+  if (player == nullptr) return;
+  clients_.erase(client_of(*player));
+  online_.erase(uid);
+  report_load_soon();
+}
+
+// Those of an agent; only those that it did not tell of in its round, if one is given.
+void Social::drop_all_of(ServiceId agent, std::optional<std::uint64_t> but_of_round) {
+  std::vector<std::string> gone;
+  online_.for_each([&](const std::string& uid, const Player& player) {
+    if (player.agent() == agent.handle() && player.round() != but_of_round) gone.push_back(uid);
+  });
+  for (const auto& uid : gone) leave(uid);
+}
+
+// The same uid is online elsewhere, and newer.
+void Social::replace(Client older) {
+  proto::CloseClientACK close;
+  close.add_id(static_cast<std::int64_t>(older.session()));
+  close.set_replaced(true);
+  send(older.agent(), close);
+  replaced_.add();
+}
+
+bool Social::wait_for_uid(Client client, std::uint32_t id, const google::protobuf::MessageLite& message) {
+  auto* waiting = waiting_.edit(client);
+  if (waiting == nullptr) {
+    if (waiting_.size() >= settings().max_waiting()) return false;
+    proto::WhoIsREQ req;
+    req.set_id(static_cast<std::int64_t>(client.session()));
+    if (call<&Social::on_who_is>(client.agent(), req, client) != Status::ok) return false;
+    waiting = &waiting_[client];
+  }
+  if (waiting->messages_size() >= most_waiting_of_client) return false;
+  auto& added = *waiting->add_messages();
+  added.set_id(id);
+  added.set_body(message.SerializeAsString());
+  return true;
+}
+
+void Social::on_who_is(const proto::WhoIsACK& ack, Status status, Client client) {
+  if (!waiting_.contains(client)) return;  // its agent told by itself
+  if (status != Status::ok || ack.uid().empty()) return handle_waiting(client, false);
+  proto::OnlineREQ::Entry entry;
+  entry.set_uid(ack.uid());
+  entry.set_session(static_cast<std::int64_t>(client.session()));
+  entry.set_entered_at_ms(ack.entered_at_ms());
+  enter(entry, client.agent(), true);
+}
+
+// What a client sent before it was known whose it is. Or whose it is will not be known.
+void Social::handle_waiting(Client client, bool known) {
+  const auto* found = waiting_.find(client);
+  if (found == nullptr) return;
+  const proto::SocialWaiting waiting = *found;
+  waiting_.erase(client);
+  const auto take = [&](auto message, const std::string& body) {
+    if (!message.ParseFromString(body)) return;
+    const auto* now = clients_.find(client);
+    if (known && now != nullptr) {
+      handle(message, std::string(now->uid()), client);
+    } else {
+      refuse(message, client, proto::NotInGame, retry_ms, "your agent does not know you; enter anew");
+    }
+  };
+  for (const auto& message : waiting.messages()) {
+    if (message.id() == MessageTraits<proto::ChatREQ>::id) take(proto::ChatREQ(), message.body());
+    if (message.id() == MessageTraits<proto::WhoREQ>::id) take(proto::WhoREQ(), message.body());
+  }
+}
