@@ -62,8 +62,8 @@ void defaults(Subject& subject) {
   each_kind(subject, [&](const auto& kind, const auto& fields) { takes(subject, kind, fields, {}); });
 }
 
-// The least or the most that a field may be, in the spelling of the KV; empty when there is no such thing.
-std::string edge(const SettingField& field, bool most) {
+// The least or the most that a number of a field may be, in the spelling of the KV; empty when there is no such thing.
+std::string number_edge(const SettingField& field, bool most) {
   const auto whole = [&](auto least_of_type, auto most_of_type) {
     const auto& bound = most ? field.max : field.min;
     if (bound)
@@ -89,6 +89,15 @@ std::string edge(const SettingField& field, bool most) {
       break;
   }
   return {};
+}
+
+// The same of the field: of a list as few or as many of these as it may have.
+std::string edge(const SettingField& field, bool most) {
+  const std::string number = number_edge(field, most);
+  if (!field.list) return number;
+  std::string list;
+  for (std::uint32_t n = 0; n < (most ? field.max_items : field.min_items); ++n) list += (n == 0 ? "" : ",") + number;
+  return list;
 }
 
 template <bool most>

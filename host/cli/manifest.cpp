@@ -49,13 +49,21 @@ std::string number(double value) {
   return out.str();
 }
 
-// What a setting may be: "0..3600", "tcp, ws".
+// What a setting may be: "0..3600", "tcp, ws", "1 to 100 of 0..3600".
 std::string allowed(const discovery::SettingField& field) {
   std::string out;
   for (const auto& choice : field.choices) out += (out.empty() ? "" : ", ") + choice;
   if (field.min || field.max)
     out = (field.min ? number(*field.min) : "") + ".." + (field.max ? number(*field.max) : "");
+  if (field.list) {
+    const auto items = std::to_string(field.min_items) + " to " + std::to_string(field.max_items);
+    out = out.empty() ? items : items + " of " + out;
+  }
   return out;
+}
+
+std::string type_text(const discovery::SettingField& field) {
+  return std::string(type_name(field.type)) + (field.list ? " list" : "");
 }
 
 json::value text_or_null(std::string_view text) { return text.empty() ? json::value(nullptr) : json::value(text); }
@@ -67,6 +75,11 @@ json::object field_json(const discovery::SettingField& field) {
                    {"default", field.default_value}};
   if (field.min) out["min"] = *field.min;
   if (field.max) out["max"] = *field.max;
+  if (field.list) {
+    out["list"] = true;
+    out["min_items"] = field.min_items;
+    out["max_items"] = field.max_items;
+  }
   if (!field.choices.empty()) out["choices"] = json::array(field.choices.begin(), field.choices.end());
   out["help"] = field.help;
   out["restart"] = field.restart;
@@ -90,7 +103,7 @@ std::string messages_text(const plugin::Manifest& manifest) {
 std::string settings_text(const plugin::Manifest::Settings& settings) {
   Table table({"SETTING", "TYPE", "DEFAULT", "ALLOWED", "HELP"});
   for (const auto& field : settings.fields) {
-    table.add({printable(field.name), std::string(type_name(field.type)),
+    table.add({printable(field.name), type_text(field),
                field.default_value.empty() ? "\"\"" : printable(field.default_value), printable(allowed(field)),
                printable(field.help) + (field.restart ? " (next start)" : "")});
   }

@@ -9,9 +9,9 @@ namespace {
 
 spdlog::logger& out() { return base::log(base::Room::discovery); }
 
-std::string zero_of(SettingType type) {
-  if (type == SettingType::text) return {};
-  return type == SettingType::boolean ? "false" : "0";
+std::string zero_of(const SettingField& field) {
+  if (field.type == SettingType::text || field.list) return {};
+  return field.type == SettingType::boolean ? "false" : "0";
 }
 
 }  // namespace
@@ -32,13 +32,13 @@ DeclaredSettings::DeclaredSettings(std::string service, std::string instance, st
       instance_(std::move(instance)),
       fields_(std::move(fields)) {
   for (SettingField& field : fields_) {
-    if (field.default_value.empty()) field.default_value = zero_of(field.type);
+    if (field.default_value.empty()) field.default_value = zero_of(field);
     if (auto good = field.check(field.default_value); good) {
       field.default_value = std::move(*good);
-    } else if (field.default_value != zero_of(field.type)) {
+    } else if (field.default_value != zero_of(field)) {
       out().error("default of setting {}/{}: {}; {} is taken", service_, field.name, good.error().text,
-                  base::log_value(zero_of(field.type)));
-      field.default_value = zero_of(field.type);
+                  base::log_value(zero_of(field)));
+      field.default_value = zero_of(field);
     }
   }
   for (const auto& [name, value] : overrides) {

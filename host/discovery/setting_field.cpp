@@ -49,25 +49,67 @@ base::Error refuse(std::string_view value, const std::string& allowed) {
   return base::error(base::log_value(value.substr(0, 200)) + " is not " + allowed);
 }
 
+// Nothing when it is none, or out of its range.
 template <class Number>
-base::Result<std::string> check_number(const SettingField& field, std::string_view value) {
-  std::string allowed;
-  if constexpr (std::is_integral_v<Number>) {
-    allowed = allowed_numbers(field, "a whole number", spelled(std::numeric_limits<Number>::min()),
-                              spelled(std::numeric_limits<Number>::max()));
-  } else {
-    allowed = allowed_numbers(field, "a number", "", "");
-  }
+std::optional<std::string> number(const SettingField& field, std::string_view text) {
   Number out{};
-  if (!parse(trimmed(value), out)) return refuse(value, allowed);
+  if (!parse(trimmed(text), out)) return std::nullopt;
   if constexpr (!std::is_integral_v<Number>) {
-    if (!std::isfinite(out)) return refuse(value, allowed);
+    if (!std::isfinite(out)) return std::nullopt;
     if (out == 0) out = 0;  // no negative zero
   }
   // long double holds every 64-bit integer.
   const auto wide = static_cast<long double>(out);
-  if ((field.min && wide < *field.min) || (field.max && wide > *field.max)) return refuse(value, allowed);
+  if ((field.min && wide < *field.min) || (field.max && wide > *field.max)) return std::nullopt;
   return spelled(out);
+}
+
+template <class Number>
+std::string allowed_numbers(const SettingField& field) {
+  const char* noun = std::is_integral_v<Number> ? "whole number" : "number";
+  const std::string nouns = field.list ? std::string(noun) + "s" : "a " + std::string(noun);
+  if constexpr (std::is_integral_v<Number>) {
+    return allowed_numbers(field, nouns, spelled(std::numeric_limits<Number>::min()),
+                           spelled(std::numeric_limits<Number>::max()));
+  } else {
+    return allowed_numbers(field, nouns, "", "");
+  }
+}
+
+std::vector<std::string_view> items_of(std::string_view list) {
+  std::vector<std::string_view> items;
+  if (trimmed(list).empty()) return items;
+  for (;;) {
+    const auto comma = list.find(',');
+    items.push_back(trimmed(list.substr(0, comma)));
+    if (comma == std::string_view::npos) return items;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+template <class Number>
+base::Result<std::string> check_list(const SettingField& field, std::string_view value) {
+  const std::string allowed = "a list of " + std::to_string(field.min_items) + " to " +
+                              std::to_string(field.max_items) + " " + allowed_numbers<Number>(field) +
+                              " with commas between them";
+  const auto items = items_of(value);
+  if (items.size() < field.min_items || items.size() > field.max_items)
+    return refuse(value, allowed + ": it has " + std::to_string(items.size()));
+  std::string all;
+  for (const std::string_view item : items) {
+    const auto good = number<Number>(field, item);
+    if (!good) return refuse(value, allowed + ": " + base::log_value(item.substr(0, 200)) + " is none");
+    all += (all.empty() ? "" : ", ") + *good;
+  }
+  return all;
+}
+
+template <class Number>
+base::Result<std::string> check_number(const SettingField& field, std::string_view value) {
+  if (field.list) return check_list<Number>(field, value);
+  auto good = number<Number>(field, value);
+  if (!good) return refuse(value, allowed_numbers<Number>(field));
+  return std::move(*good);
 }
 
 base::Result<std::string> check_bool(std::string_view value) {
@@ -108,29 +150,44 @@ Number number_or_zero(std::string_view text) {
   return parse(text, out) ? out : Number{};
 }
 
-void encode(std::string& out, const SettingField& field, std::string_view value) {
-  enum : std::uint32_t { kVarint = 0, kFixed64 = 1, kLength = 2 };
-  const auto tag = [&](std::uint32_t wire) { put_varint(out, std::uint64_t{field.number} << 3U | wire); };
-  switch (field.type) {
+enum : std::uint32_t { kVarint = 0, kFixed64 = 1, kLength = 2 };
+
+std::uint32_t wire_type(SettingType type) {
+  if (type == SettingType::text) return kLength;
+  return type == SettingType::real ? kFixed64 : kVarint;
+}
+
+// Without its tag.
+void encode_value(std::string& out, SettingType type, std::string_view value) {
+  switch (type) {
     case SettingType::boolean:
-      tag(kVarint);
       return put_varint(out, value == "true" ? 1 : 0);
     case SettingType::int32:
     case SettingType::int64:  // a negative int32 is sign-extended, as protobuf has it
-      tag(kVarint);
       return put_varint(out, static_cast<std::uint64_t>(number_or_zero<std::int64_t>(value)));
     case SettingType::uint32:
     case SettingType::uint64:
-      tag(kVarint);
       return put_varint(out, number_or_zero<std::uint64_t>(value));
     case SettingType::real:
-      tag(kFixed64);
       return put_fixed64(out, std::bit_cast<std::uint64_t>(number_or_zero<double>(value)));
     case SettingType::text:
-      tag(kLength);
       put_varint(out, value.size());
       out += value;
   }
+}
+
+void encode(std::string& out, const SettingField& field, std::string_view value) {
+  const auto tag = [&](std::uint32_t wire) { put_varint(out, std::uint64_t{field.number} << 3U | wire); };
+  if (!field.list) {
+    tag(wire_type(field.type));
+    return encode_value(out, field.type, value);
+  }
+  std::string packed;
+  for (const std::string_view item : items_of(value)) encode_value(packed, field.type, item);
+  if (packed.empty()) return;
+  tag(kLength);
+  put_varint(out, packed.size());
+  out += packed;
 }
 
 }  // namespace

@@ -27,9 +27,12 @@ struct SettingField {
   std::vector<std::string> choices;
   std::string help;
   bool restart = false;
+  bool list = false;  // of numbers: none or more of the type, each within min and max, with commas between them
+  std::uint32_t min_items = 0;
+  std::uint32_t max_items = 0;
 
-  // The value in its canonical spelling ("07" -> "7", "yes" is refused for a bool: true or false), or why it is not one
-  // of this setting's, with what it may be.
+  // The value in its canonical spelling ("07" -> "7", "1,2" -> "1, 2", "yes" is refused for a bool: true or false), or
+  // why it is not one of this setting's, with what it may be.
   [[nodiscard]] base::Result<std::string> check(std::string_view value) const;
 };
 
@@ -37,7 +40,7 @@ struct SettingField {
 using SettingValues = std::map<std::string, std::string, std::less<>>;
 
 // Serializes checked values as the protobuf message that the fields were declared in; every field is written, zeros
-// too.
+// too; of a list its numbers, packed.
 std::string encode_settings(const std::vector<SettingField>& fields, const SettingValues& values);
 
 // The typed settings of this host and its services, held in the KV:

@@ -37,6 +37,8 @@ discovery::SettingType type_of(cellmesh::Manifest::Type type) {
   }
 }
 
+constexpr std::uint32_t kMaxItems = 1000;  // of a setting that is a list
+
 bool is_type(cellmesh::Manifest::Type type) {
   return type >= cellmesh::Manifest::BOOL && type <= cellmesh::Manifest::STRING;
 }
@@ -62,6 +64,9 @@ base::Result<Manifest::Settings> settings_from(const cellmesh::Manifest::Setting
     field.choices.assign(f.choices().begin(), f.choices().end());
     field.help = f.help();
     field.restart = f.restart();
+    field.list = f.list();
+    field.min_items = f.min_items();
+    field.max_items = f.max_items();
     out.fields.push_back(std::move(field));
   }
   return out;
@@ -109,6 +114,13 @@ base::Status check_settings(const Manifest& m, const std::string& label) {
       }
       if (field.number == 0 || field.number > 536'870'911 || !numbers.insert(field.number).second) {
         return refuse(label, "its setting " + path + " has a field number that is bad or stands there twice");
+      }
+      if (field.list && (field.type == discovery::SettingType::boolean || field.type == discovery::SettingType::text)) {
+        return refuse(label, "its setting " + path + " is a list, and not one of numbers");
+      }
+      if (field.max_items > kMaxItems) {
+        return refuse(label, "its setting " + path + " is a list of up to " + std::to_string(field.max_items) +
+                                 "; the most is " + std::to_string(kMaxItems));
       }
       if (const auto checked = field.check(field.default_value); !checked) {
         return refuse(label, "the default of its setting " + path + " is none: " + checked.error().text);

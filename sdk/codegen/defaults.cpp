@@ -21,27 +21,35 @@ T value_of(const std::string& text) {
   return value;
 }
 
-void set(pb::Message& message, const pb::FieldDescriptor& field, const Manifest::Field& f) {
-  const pb::Reflection& reflection = *message.GetReflection();
-  const std::string& text = f.default_value();
-  switch (f.type()) {
+// Sets a field, or adds to a repeated one.
+void put(pb::Message& message, const pb::FieldDescriptor& field, Manifest::Type type, const std::string& text) {
+  const auto put = [&](auto one, auto more, auto value) {
+    (message.GetReflection()->*(field.is_repeated() ? more : one))(&message, &field, value);
+  };
+  using R = pb::Reflection;
+  switch (type) {
     case Manifest::BOOL:
-      return reflection.SetBool(&message, &field, text == "true");
+      return put(&R::SetBool, &R::AddBool, text == "true");
     case Manifest::INT32:
-      return reflection.SetInt32(&message, &field, value_of<std::int32_t>(text));
+      return put(&R::SetInt32, &R::AddInt32, value_of<std::int32_t>(text));
     case Manifest::INT64:
-      return reflection.SetInt64(&message, &field, value_of<std::int64_t>(text));
+      return put(&R::SetInt64, &R::AddInt64, value_of<std::int64_t>(text));
     case Manifest::UINT32:
-      return reflection.SetUInt32(&message, &field, value_of<std::uint32_t>(text));
+      return put(&R::SetUInt32, &R::AddUInt32, value_of<std::uint32_t>(text));
     case Manifest::UINT64:
-      return reflection.SetUInt64(&message, &field, value_of<std::uint64_t>(text));
+      return put(&R::SetUInt64, &R::AddUInt64, value_of<std::uint64_t>(text));
     case Manifest::DOUBLE:
-      return reflection.SetDouble(&message, &field, value_of<double>(text));
+      return put(&R::SetDouble, &R::AddDouble, value_of<double>(text));
     case Manifest::STRING:
-      return reflection.SetString(&message, &field, text);
+      return put(&R::SetString, &R::AddString, text);
     default:
       return;
   }
+}
+
+void set(pb::Message& message, const pb::FieldDescriptor& field, const Manifest::Field& f) {
+  if (!f.list()) return put(message, field, f.type(), f.default_value());
+  for (const std::string& item : list_items(f.default_value())) put(message, field, f.type(), item);
 }
 
 }  // namespace

@@ -45,6 +45,10 @@ Model read_model(const std::vector<const google::protobuf::FileDescriptor*>& fil
 // The settings that a message with `option (cellmesh.settings)` declares.
 cellmesh::Manifest::Settings read_settings(const google::protobuf::Descriptor& message, Problems& problems);
 
+// The numbers in the text of a repeated setting, "100, 200, 400".
+std::vector<std::string> list_items(const std::string& text);
+inline constexpr std::uint32_t kMaxItems = 1000;
+
 // Names of kinds of service and of plugins: 1 to 64 of [A-Za-z0-9_.-].
 bool is_name(std::string_view name);
 inline constexpr const char* kNameRule = "a name is 1 to 64 characters of A-Z a-z 0-9 _ . -";

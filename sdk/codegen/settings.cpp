@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "model.hpp"
 
@@ -15,7 +16,6 @@ using cellmesh::Manifest;
 namespace {
 
 Manifest::Type type_of(const pb::FieldDescriptor& field) {
-  if (field.is_repeated()) return Manifest::TYPE_NONE;
   switch (field.type()) {
     case pb::FieldDescriptor::TYPE_BOOL:
       return Manifest::BOOL;
@@ -77,14 +77,30 @@ void check_number(const pb::FieldDescriptor& field, const Manifest::Field& f, Pr
     problems.at(field, "its min " + plain(f.min()) + " is above its max " + plain(f.max()) + "; swap them");
     return;
   }
-  const auto value = number(f.type(), f.default_value());
-  if (!value) {
-    problems.at(field, "default \"" + f.default_value() + "\" is no " + field.type_name() +
-                           "; write one that is, or change the field's type");
-  } else if ((f.has_min() && *value < f.min()) || (f.has_max() && *value > f.max())) {
-    problems.at(field, "default " + f.default_value() + " is out of its own range, " +
-                           (f.has_min() ? plain(f.min()) : "any") + " to " + (f.has_max() ? plain(f.max()) : "any") +
-                           "; change the default or the range");
+  for (const std::string& text : f.list() ? list_items(f.default_value()) : std::vector{f.default_value()}) {
+    const auto value = number(f.type(), text);
+    if (!value) {
+      problems.at(field, "default \"" + text + "\" is no " + field.type_name() +
+                             "; write one that is, or change the field's type");
+    } else if ((f.has_min() && *value < f.min()) || (f.has_max() && *value > f.max())) {
+      problems.at(field, "default " + text + " is out of its own range, " + (f.has_min() ? plain(f.min()) : "any") +
+                             " to " + (f.has_max() ? plain(f.max()) : "any") + "; change the default or the range");
+    }
+  }
+}
+
+void check_items(const pb::FieldDescriptor& field, const Manifest::Field& f, Problems& problems) {
+  if (f.max_items() > kMaxItems || f.min_items() > f.max_items()) {
+    problems.at(field, "min_items and max_items are up to " + std::to_string(kMaxItems) +
+                           ", the least not above the most; it says " + std::to_string(f.min_items()) + " to " +
+                           std::to_string(f.max_items()));
+    return;
+  }
+  const std::size_t count = list_items(f.default_value()).size();
+  if (count < f.min_items() || count > f.max_items()) {
+    problems.at(field, "default \"" + f.default_value() + "\" has " + std::to_string(count) + " numbers, not " +
+                           std::to_string(f.min_items()) + " to " + std::to_string(f.max_items()) +
+                           "; change the default, min_items or max_items");
   }
 }
 
@@ -109,6 +125,20 @@ void check(const pb::FieldDescriptor& field, const Manifest::Field& f, Problems&
 
 }  // namespace
 
+std::vector<std::string> list_items(const std::string& text) {
+  static constexpr const char* kSpace = " \t\r\n";
+  std::vector<std::string> items;
+  if (text.find_first_not_of(kSpace) == std::string::npos) return items;
+  for (std::size_t from = 0; from <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', from), text.size());
+    std::string item = text.substr(from, comma - from);
+    const auto first = item.find_first_not_of(kSpace);
+    items.push_back(first == std::string::npos ? "" : item.substr(first, item.find_last_not_of(kSpace) - first + 1));
+    from = comma + 1;
+  }
+  return items;
+}
+
 Manifest::Settings read_settings(const pb::Descriptor& message, Problems& problems) {
   Manifest::Settings settings;
   settings.set_kind(message.options().GetExtension(cellmesh::settings));
@@ -120,8 +150,11 @@ Manifest::Settings read_settings(const pb::Descriptor& message, Problems& proble
   for (int i = 0; i < message.field_count(); ++i) {
     const auto& field = *message.field(i);
     const auto type = type_of(field);
-    if (type == Manifest::TYPE_NONE) {
-      problems.at(field, "a setting is a single bool, int32, int64, uint32, uint64, double or string; change its type");
+    const bool list = field.is_repeated();
+    if (type == Manifest::TYPE_NONE || (list && (type == Manifest::BOOL || type == Manifest::STRING))) {
+      problems.at(field,
+                  "a setting is a bool, int32, int64, uint32, uint64, double or string, or a list of numbers, "
+                  "repeated int32 say; change its type");
       continue;
     }
     if (field.real_containing_oneof() != nullptr) {
@@ -134,13 +167,21 @@ Manifest::Settings read_settings(const pb::Descriptor& message, Problems& proble
     f.set_number(static_cast<std::uint32_t>(field.number()));
     f.set_type(type);
     f.set_default_value(option.default_());
-    if (f.default_value().empty() && type != Manifest::STRING)
+    if (f.default_value().empty() && type != Manifest::STRING && !list)
       f.set_default_value(type == Manifest::BOOL ? "false" : "0");
     if (option.has_min()) f.set_min(option.min());
     if (option.has_max()) f.set_max(option.max());
     *f.mutable_choices() = option.choices();
     f.set_help(option.help());
     f.set_restart(option.restart());
+    if (list) {
+      f.set_list(true);
+      f.set_min_items(option.min_items());
+      f.set_max_items(option.max_items() == 0 ? kMaxItems : option.max_items());
+      check_items(field, f, problems);
+    } else if (option.min_items() != 0 || option.max_items() != 0) {
+      problems.at(field, "min_items and max_items are for repeated fields; use min and max");
+    }
     check(field, f, problems);
   }
   return settings;

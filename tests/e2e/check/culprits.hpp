@@ -101,6 +101,8 @@ inline const std::vector<Culprit> all_culprits{
     {"refuses_least", "settings.min"},
     {"refuses_most", "settings.max"},
     {"refuses_choice", "settings.choices"},
+    {"refuses_short_list", "settings.min"},
+    {"refuses_long_list", "settings.max"},
     {"aborts_on_motto", "settings.texts"},
     {"aborts_on_empty_settings", "settings.empty"},
     {"aborts_on_garbage_settings", "settings.garbage"},

@@ -138,6 +138,7 @@ cm_status take_settings(struct culprit *self, const uint8_t *data, size_t size) 
   struct reader in = {data, size};
   int32_t level = 0;
   bool wild = false;
+  uint64_t steps = 2; /* bytes of them: one for each up to 127 */
   if (is(ABORTS_ON_EMPTY_SETTINGS) && size == 0) abort();
   while (in.left > 0) {
     struct field field;
@@ -147,9 +148,11 @@ cm_status take_settings(struct culprit *self, const uint8_t *data, size_t size) 
     }
     if (field.number == 1 && field.wire == 0) level = (int32_t)(uint32_t)field.value;
     if (field.number == 2 && field.wire == 2) wild = field.value == 4 && memcmp(field.bytes, "wild", 4) == 0;
+    if (field.number == 4 && field.wire == 2) steps = field.value;
     if (is(ABORTS_ON_MOTTO) && field.number == 3 && field.value > 60000) abort();
   }
   self->level = level;
+  if ((is(REFUSES_SHORT_LIST) && steps < 2) || (is(REFUSES_LONG_LIST) && steps > 40)) return CM_INVALID;
   return is(REFUSES_CHOICE) && wild ? CM_INVALID : CM_OK;
 }
 

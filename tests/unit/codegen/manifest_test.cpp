@@ -62,7 +62,7 @@ TEST_F(PluginManifest, HoldsTheSettingsOfItsOwnKindsAlone) {
   const auto& settings = manifest_.settings(0);
   EXPECT_EQ(settings.kind(), "probe");
   EXPECT_EQ(settings.message(), "proto.probe.ProbeSettings");
-  ASSERT_EQ(settings.fields_size(), 4);
+  ASSERT_EQ(settings.fields_size(), 6);
   const auto& on = settings.fields(0);
   EXPECT_EQ(on.type(), Manifest::BOOL);
   EXPECT_EQ(on.default_value(), "false");
@@ -79,6 +79,15 @@ TEST_F(PluginManifest, HoldsTheSettingsOfItsOwnKindsAlone) {
   EXPECT_FALSE(rate.has_max());
   EXPECT_TRUE(rate.restart());
   EXPECT_THAT(settings.fields(3).choices(), ElementsAre("slow", "fast"));
+  EXPECT_FALSE(settings.fields(3).list());
+  const auto& steps = settings.fields(4);
+  EXPECT_EQ(steps.type(), Manifest::UINT64);
+  EXPECT_TRUE(steps.list());
+  EXPECT_EQ(steps.min_items(), 1U);
+  EXPECT_EQ(steps.max_items(), 9U);
+  EXPECT_EQ(steps.min(), 1);
+  EXPECT_EQ(settings.fields(5).default_value(), "");
+  EXPECT_EQ(settings.fields(5).max_items(), 1000U);
 }
 
 TEST_F(PluginManifest, DecodesItsMessages) {

@@ -101,6 +101,50 @@ TEST(SettingField, AChoiceIsOneOfThem) {
   EXPECT_EQ(refusal(f, "rnd"), "rnd is not one of \"least-loaded\", \"random\"");
 }
 
+SettingField list(SettingType type, std::uint32_t min_items, std::uint32_t max_items,
+                  std::optional<double> min = std::nullopt, std::optional<double> max = std::nullopt) {
+  SettingField out = field(type, min, max);
+  out.list = true;
+  out.min_items = min_items;
+  out.max_items = max_items;
+  return out;
+}
+
+TEST(SettingField, AListIsSpelledCanonically) {
+  const auto f = list(SettingType::uint64, 0, 4);
+  EXPECT_EQ(good(f, "100,200, 0400 ,18446744073709551615\n"), "100, 200, 400, 18446744073709551615");
+  EXPECT_EQ(good(f, "7"), "7");
+  EXPECT_EQ(good(f, " \n"), "");
+  EXPECT_EQ(good(list(SettingType::real, 1, 2), "0.50,-0"), "0.5, 0");
+}
+
+TEST(SettingField, EachNumberOfAListIsChecked) {
+  const auto f = list(SettingType::uint32, 1, 3, 10, 99);
+  EXPECT_EQ(refusal(f, "10, 5"),
+            "\"10, 5\" is not a list of 1 to 3 whole numbers from 10 to 99 with commas between them: 5 is none");
+  for (const auto* bad : {"10,", ",10", "10,,20", "10 20", "10;20", "10, x", "10, 1e3", "10, 100"})
+    EXPECT_THAT(refusal(f, bad), HasSubstr("is none"));
+}
+
+TEST(SettingField, AListHasNoLessAndNoMoreThanItMay) {
+  const auto f = list(SettingType::int32, 1, 3);
+  EXPECT_THAT(refusal(f, ""), HasSubstr(": it has 0"));
+  EXPECT_THAT(refusal(f, "1,2,3,4"), HasSubstr(": it has 4"));
+  EXPECT_EQ(good(f, "-1,2,3"), "-1, 2, 3");
+}
+
+TEST(EncodeSettings, ListsArePackedAndEmptyOnesAbsent) {
+  SettingField whole = list(SettingType::int64, 0, 10);
+  whole.name = "whole";
+  SettingField real = list(SettingType::real, 0, 10);
+  real.name = "real";
+  real.number = 2;
+  EXPECT_EQ(encode_settings({whole, real}, {{"whole", "1, 150, -1"}, {"real", "0.5"}}),
+            std::string("\x0a\x0d\x01\x96\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 15) +
+                std::string("\x12\x08\x00\x00\x00\x00\x00\x00\xe0\x3f", 10));
+  EXPECT_EQ(encode_settings({whole, real}, {{"whole", ""}, {"real", ""}}), "");
+}
+
 TEST(EncodeSettings, WritesEveryFieldInOrderOfItsNumber) {
   std::vector<SettingField> fields;
   const auto add = [&](const char* name, std::uint32_t number, SettingType type) {

@@ -1,4 +1,5 @@
 // Manifests read out of ELF files, good and broken ones, made here byte by byte.
+#include <cellmesh/abi/version.h>
 #include <elf.h>
 #include <gtest/gtest.h>
 
@@ -211,10 +212,12 @@ TEST_F(ManifestTest, OtherVersionsAreNamedWithTheirCure) {
   has(check(m), "its manifest is of format 2 and this host reads 1; run a newer host");
   m = good();
   m.set_abi_major(2);
-  has(check(m), "built for plugin ABI 2.0 and this host has 1.0; build it again with an SDK of major version 1");
+  const std::string own = "1." + std::to_string(CM_ABI_MINOR);
+  has(check(m),
+      "built for plugin ABI 2.0 and this host has " + own + "; build it again with an SDK of major version 1");
   m = good();
   m.set_abi_minor(9);
-  has(check(m), "built for plugin ABI 1.9 and this host has 1.0; run a newer host");
+  has(check(m), "built for plugin ABI 1.9 and this host has " + own + "; run a newer host");
 }
 
 TEST_F(ManifestTest, ContradictionsAreRefused) {
@@ -244,6 +247,18 @@ TEST_F(ManifestTest, ContradictionsAreRefused) {
   m = good();
   m.mutable_settings(0)->mutable_fields(0)->set_default_value("11");
   has(check(m), "the default of its setting chat/limit is none");
+  m = good();
+  auto* list = m.mutable_settings(0)->mutable_fields(0);
+  list->set_list(true);
+  list->set_max_items(3);
+  list->set_default_value("7, 8, 9, 10");
+  has(check(m), "the default of its setting chat/limit is none");
+  list->set_default_value("7, 8");
+  EXPECT_EQ(check(m), "");
+  list->set_max_items(1001);
+  has(check(m), "its setting chat/limit is a list of up to 1001; the most is 1000");
+  list->set_type(cellmesh::Manifest::STRING);
+  has(check(m), "its setting chat/limit is a list, and not one of numbers");
   m = good();
   m.mutable_settings(0)->mutable_fields(0)->set_number(0);
   has(check(m), "field number");

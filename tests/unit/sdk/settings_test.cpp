@@ -37,6 +37,13 @@ TEST_F(Settings, AreThereFromTheConstructorOn) {
   EXPECT_THAT(seen, ElementsAre("made with hello", "limit 7"));
 }
 
+TEST_F(Settings, ListsHaveTheirDefaultsToo) {
+  const auto settings = cellmesh::test::defaults<probe::ProbeSettings>();
+  EXPECT_THAT(settings.prices(), ElementsAre(100, 200, 400));
+  EXPECT_THAT(settings.rates(), ElementsAre(0.5, -1));
+  EXPECT_EQ(settings.none_size(), 0);
+}
+
 TEST_F(Settings, AChangeIsTold) {
   Host host(id_of<Probe>(), kind_of<Probe>(), greeting("hello", 7));
   EXPECT_EQ(host.change_settings(greeting("welcome", 9)), cellmesh::Status::ok);
