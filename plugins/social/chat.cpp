@@ -1,53 +1,72 @@
 #include <algorithm>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "social.hpp"
+#include "stored.hpp"
 
 using cellmesh::Client;
 using cellmesh::Status;
+using social::contains;
 
 namespace {
 
 constexpr std::uint32_t default_who = 100;
 constexpr std::uint32_t most_who = 1000;
+constexpr const char* too_large = "too long: no message may be so large";
 
 }  // namespace
 
-template <typename Message>
-bool Social::too_fast(const Message& req, const std::string& uid, Client client) {
-  constexpr bool chat = std::is_same_v<Message, proto::ChatREQ>;
-  auto& player = *online_.edit(uid);
-  const social::Rate rate{static_cast<double>(chat ? settings().chat_per_sec() : settings().requests_per_sec()),
-                          static_cast<double>(chat ? settings().chat_burst() : settings().requests_burst())};
-  const auto wait = social::take(chat ? *player.mutable_chat() : *player.mutable_requests(), rate, now());
-  if (wait == 0) return false;
-  refuse(req, client, proto::TooFast, wait, "too fast");
-  return true;
-}
-
 void Social::handle(const proto::ChatREQ& req, const std::string& uid, Client client) {
-  if (too_fast(req, uid, client)) return;
   const auto text = social::check_text(req.content(), settings().max_text());
-  if (text == proto::TextEmpty) return refuse(req, client, text, 0, "there is nothing to say");
+  if (text == proto::TextEmpty) return refuse(req, client, text, "there is nothing to say");
   if (text == proto::TextTooLong) {
-    return refuse(req, client, text, 0,
+    return refuse(req, client, text,
                   cellmesh::format("too long: at most {} characters may be said at once", settings().max_text()));
   }
+  if (!req.channel().empty() && !req.to().empty()) {
+    return refuse(req, client, proto::BadChannel, "say it to a channel or to a player, not to both");
+  }
+  if (!req.to().empty()) return say_to_one(req, uid, client);
+  if (!req.channel().empty()) return say_to_channel(req, uid, client);
   say_to_all(req, uid, client);
 }
 
+// Also to those who blocked its author: it goes out as one message for each agent.
 void Social::say_to_all(const proto::ChatREQ& req, const std::string& uid, Client client) {
   const proto::ChatACK said = line(req, uid);
   const Status status = clients().broadcast(said);
-  if (status == Status::too_large)
-    return refuse(req, client, proto::TextTooLong, 0, "too long: no message may be so large");
-  proto::ChatDoneACK done;
-  done.set_request_id(req.request_id());
-  done.set_id(said.id());
-  if (status != Status::ok) done.set_text(cellmesh::format("said, but not to every agent: {}", status));
-  clients().send(client, done);
+  if (status == Status::too_large) return refuse(req, client, proto::TextTooLong, too_large);
+  done(req, client, said.id(),
+       status == Status::ok ? "" : cellmesh::format("said, but not to every agent: {}", status));
+}
+
+void Social::say_to_channel(const proto::ChatREQ& req, const std::string& uid, Client client) {
+  const std::string& name = req.channel();
+  if (!contains(online_.find(uid)->channels(), name)) {
+    return refuse(req, client, proto::NotInChannel, "you are not in that channel; join it first");
+  }
+  auto& channel = *channels_.edit(name);
+  const proto::ChatACK said = line(req, uid);
+  const auto* watchers = watchers_.find(uid);
+  std::vector<Client> to;
+  to.reserve(static_cast<std::size_t>(channel.members_size()));
+  for (const auto& member : channel.members()) {
+    if (watchers != nullptr && contains(watchers->blocked_by(), member)) continue;
+    if (const auto* player = online_.find(member)) to.push_back(client_of(*player));
+  }
+  const Status status = clients().send(to, said);
+  if (status == Status::too_large) return refuse(req, client, proto::TextTooLong, too_large);
+  remember(channel, said);
+  done(req, client, said.id(),
+       status == Status::ok ? "" : cellmesh::format("said, but not to every agent: {}", status));
+}
+
+void Social::done(const proto::ChatREQ& req, Client client, std::uint64_t id, const std::string& text) {
+  auto ack = social::answer_to(req);
+  ack.set_id(id);
+  ack.set_text(text);
+  clients().send(client, ack);
 }
 
 proto::ChatACK Social::line(const proto::ChatREQ& req, const std::string& uid) {
@@ -69,35 +88,20 @@ std::uint64_t Social::next_id() {
 }
 
 void Social::handle(const proto::WhoREQ& req, const std::string& uid, Client client) {
-  if (too_fast(req, uid, client)) return;
-  proto::WhoACK ack;
-  ack.set_channel(req.channel());
-  const std::size_t limit = req.limit() == 0 ? default_who : std::min(req.limit(), most_who);
   std::vector<std::string> all;
-  online_.for_each([&](const std::string& who, const Player& /*player*/) { all.push_back(who); });
+  if (req.channel().empty()) {
+    online_.for_each([&](const std::string& who, const Player& /*player*/) { all.push_back(who); });
+  } else if (contains(online_.find(uid)->channels(), req.channel())) {
+    const auto& members = channels_.find(req.channel())->members();
+    all.assign(members.begin(), members.end());
+  } else {
+    return refuse(req, client, proto::NotInChannel, "you are not in that channel; join it first");
+  }
+  auto ack = social::answer_to(req);
   ack.set_count(static_cast<std::uint32_t>(all.size()));
+  const std::size_t limit = req.limit() == 0 ? default_who : std::min(req.limit(), most_who);
   const auto end = all.begin() + static_cast<std::ptrdiff_t>(std::min(limit, all.size()));
   std::partial_sort(all.begin(), end, all.end());
   for (auto it = all.begin(); it != end; ++it) ack.add_uid(*it);
-  clients().send(client, ack);
-}
-
-void Social::refuse(const proto::ChatREQ& req, Client client, proto::ResultCode why, std::uint32_t retry_after_ms,
-                    const std::string& text) {
-  proto::ChatDoneACK done;
-  done.set_result(why);
-  done.set_request_id(req.request_id());
-  done.set_retry_after_ms(retry_after_ms);
-  done.set_text(text);
-  clients().send(client, done);
-}
-
-void Social::refuse(const proto::WhoREQ& req, Client client, proto::ResultCode why, std::uint32_t retry_after_ms,
-                    const std::string& text) {
-  proto::WhoACK ack;
-  ack.set_result(why);
-  ack.set_channel(req.channel());
-  ack.set_retry_after_ms(retry_after_ms);
-  ack.set_text(text);
   clients().send(client, ack);
 }

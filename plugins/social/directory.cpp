@@ -2,6 +2,12 @@
 
 #include "social.hpp"
 
+namespace {
+
+constexpr int most_waiting_of_client = 100;
+
+}  // namespace
+
 using cellmesh::Client;
 using cellmesh::MessageTraits;
 using cellmesh::Sender;
@@ -21,7 +27,7 @@ Status Social::on(const proto::OnlineREQ& req, Sender from) {
 Status Social::on(const proto::OfflineREQ& req, Sender from) {
   for (const auto& entry : req.entries()) {
     const Client client(from.id(), static_cast<std::uint64_t>(entry.session()));
-    if (const auto* known = clients_.find(client)) leave(std::string(known->uid()));
+    if (const auto* known = clients_.find(client)) leave(std::string(known->uid()), false);
   }
   return Status::ok;
 }
@@ -37,7 +43,7 @@ void Social::on(const proto::WhereREQ& req, Sender from) {
 
 void Social::on_client_closed(Client client, cellmesh::CloseReason /*reason*/) {
   waiting_.erase(client);
-  if (const auto* known = clients_.find(client)) leave(std::string(known->uid()));
+  if (const auto* known = clients_.find(client)) leave(std::string(known->uid()), false);
 }
 
 void Social::enter(const proto::OnlineREQ::Entry& entry, ServiceId agent, bool again) {
@@ -47,7 +53,8 @@ void Social::enter(const proto::OnlineREQ::Entry& entry, ServiceId agent, bool a
     return;
   }
   const auto* known = clients_.find(client);
-  if (known != nullptr && known->uid() != entry.uid()) leave(std::string(known->uid()));
+  if (known != nullptr && known->uid() != entry.uid()) leave(std::string(known->uid()), false);
+  bool shown = false;
   if (const auto* there = online_.find(entry.uid()); there != nullptr && client_of(*there) != client) {
     const Client other = client_of(*there);
     // Of the same moment the same one stays, whoever is told of first.
@@ -56,25 +63,39 @@ void Social::enter(const proto::OnlineREQ::Entry& entry, ServiceId agent, bool a
                         std::pair(directory().name(agent), client.session()) >
                             std::pair(directory().name(other.agent()), other.session()));
     replace(newer ? other : client);
-    if (!newer) return handle_waiting(client, false);
-    leave(entry.uid());
+    if (!newer) return handle_waiting(client);
+    shown = there->shown();
+    leave(entry.uid(), true);
   }
   const auto* row = agents_.find(agent);
   auto& player = online_[entry.uid()];
+  if (shown) player.set_shown(true);
   player.set_agent(agent.handle());
   player.set_session(client.session());
   player.set_entered_at_ms(entry.entered_at_ms());
   player.set_round(row != nullptr ? row->round() : 0);
   clients_[client].set_uid(entry.uid());
   report_load_soon();
-  handle_waiting(client, true);
+  if (!standing_by_) {
+    records_[entry.uid()];
+    run(entry.uid());
+  }
+  handle_waiting(client);
 }
 
-void Social::leave(const std::string& uid) {
+// Its client is gone; or another one took its place.
+void Social::leave(const std::string& uid, bool comes_back) {
   const auto* player = online_.find(uid);
   if (player == nullptr) return;
+  for (const auto& name : player->channels()) leave_channel(name, uid);
+  if (auto* record = records_.edit(uid); record != nullptr && record->begun()) {
+    record->set_begun(false);
+    watch(uid, record->data(), false);
+    if (!comes_back) show(uid, false);
+  }
   clients_.erase(client_of(*player));
   online_.erase(uid);
+  forget_record_if_unused(uid);
   report_load_soon();
 }
 
@@ -84,7 +105,7 @@ void Social::drop_all_of(ServiceId agent, std::optional<std::uint64_t> but_of_ro
   online_.for_each([&](const std::string& uid, const Player& player) {
     if (player.agent() == agent.handle() && player.round() != but_of_round) gone.push_back(uid);
   });
-  for (const auto& uid : gone) leave(uid);
+  for (const auto& uid : gone) leave(uid, false);
 }
 
 // The same uid is online elsewhere, and newer.
@@ -114,7 +135,7 @@ bool Social::wait_for_uid(Client client, std::uint32_t id, const google::protobu
 
 void Social::on_who_is(const proto::WhoIsACK& ack, Status status, Client client) {
   if (!waiting_.contains(client)) return;  // its agent told by itself
-  if (status != Status::ok || ack.uid().empty()) return handle_waiting(client, false);
+  if (status != Status::ok || ack.uid().empty()) return handle_waiting(client);
   proto::OnlineREQ::Entry entry;
   entry.set_uid(ack.uid());
   entry.set_session(static_cast<std::int64_t>(client.session()));
@@ -123,22 +144,25 @@ void Social::on_who_is(const proto::WhoIsACK& ack, Status status, Client client)
 }
 
 // What a client sent before it was known whose it is. Or whose it is will not be known.
-void Social::handle_waiting(Client client, bool known) {
+void Social::handle_waiting(Client client) {
   const auto* found = waiting_.find(client);
   if (found == nullptr) return;
   const proto::SocialWaiting waiting = *found;
   waiting_.erase(client);
-  const auto take = [&](auto message, const std::string& body) {
+  const auto go_on = [&](auto message, const std::string& body) {
     if (!message.ParseFromString(body)) return;
-    const auto* now = clients_.find(client);
-    if (known && now != nullptr) {
-      handle(message, std::string(now->uid()), client);
+    if (const auto* known = clients_.find(client)) {
+      take(message, std::string(known->uid()), client);
     } else {
-      refuse(message, client, proto::NotInGame, retry_ms, "your agent does not know you; enter anew");
+      refuse(message, client, proto::NotInGame, "your agent does not know you; enter anew");
     }
   };
   for (const auto& message : waiting.messages()) {
-    if (message.id() == MessageTraits<proto::ChatREQ>::id) take(proto::ChatREQ(), message.body());
-    if (message.id() == MessageTraits<proto::WhoREQ>::id) take(proto::WhoREQ(), message.body());
+    const auto is = [&](auto type) { return message.id() == MessageTraits<decltype(type)>::id; };
+    if (is(proto::ChatREQ())) go_on(proto::ChatREQ(), message.body());
+    if (is(proto::WhoREQ())) go_on(proto::WhoREQ(), message.body());
+    if (is(proto::JoinChannelREQ())) go_on(proto::JoinChannelREQ(), message.body());
+    if (is(proto::LeaveChannelREQ())) go_on(proto::LeaveChannelREQ(), message.body());
+    if (is(proto::FriendREQ())) go_on(proto::FriendREQ(), message.body());
   }
 }

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,8 +12,10 @@ namespace {
 using cellmesh::Client;
 using cellmesh::ServiceId;
 using cellmesh::Status;
+using cellmesh::test::Did;
 using cellmesh::test::Host;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using namespace std::chrono_literals;
@@ -23,11 +27,67 @@ proto::ChatREQ chat_req(const std::string& content) {
   return req;
 }
 
+// What the data service holds.
+class Rows {
+ public:
+  [[nodiscard]] proto::LoadDataACK load(const proto::LoadDataREQ& req) const {
+    proto::LoadDataACK ack;
+    for (const auto& key : req.keys()) {
+      auto& row = *ack.add_rows();
+      *row.mutable_key() = key;
+      const auto found = rows_.find(name(key));
+      if (found == rows_.end()) continue;
+      row.set_version(found->second.version);
+      row.set_value(found->second.value);
+    }
+    return ack;
+  }
+  proto::SaveDataACK save(const proto::SaveDataREQ& req) {
+    proto::SaveDataACK ack;
+    for (const auto& write : req.writes()) {
+      auto& row = rows_[name(write.key())];
+      if (!write.any_version() && write.version() != row.version) {
+        ack.set_result(proto::DataConflict);
+        return ack;
+      }
+    }
+    for (const auto& write : req.writes()) {
+      auto& row = rows_[name(write.key())];
+      row = {row.version + 1, write.value()};
+      ack.add_versions(row.version);
+    }
+    return ack;
+  }
+  void put(const std::string& table, const std::string& key, const google::protobuf::MessageLite& value) {
+    auto& row = rows_[table + "/" + key];
+    row = {row.version + 1, value.SerializeAsString()};
+  }
+  [[nodiscard]] proto::SocialData player(const std::string& uid) const {
+    proto::SocialData data;
+    const auto found = rows_.find("social/player/" + uid);
+    if (found != rows_.end()) data.ParseFromString(found->second.value);
+    return data;
+  }
+  [[nodiscard]] bool has(const std::string& name) const {
+    const auto found = rows_.find(name);
+    return found != rows_.end() && found->second.version > 0;
+  }
+
+ private:
+  struct Row {
+    std::uint64_t version = 0;
+    std::string value;
+  };
+  static std::string name(const proto::DataKey& key) { return key.table() + "/" + key.key(); }
+  std::map<std::string, Row> rows_;
+};
+
 class SocialPlugin : public testing::Test {
  protected:
   void SetUp() override {
     enter(ann, "ann");
     enter(bob, "bob");
+    settle();
     host.clear();
   }
 
@@ -77,9 +137,80 @@ class SocialPlugin : public testing::Test {
     }
     return all;
   }
+
+  // The data service answers all that it was asked.
+  void settle() {
+    for (;;) {
+      const auto loads = host.calls<proto::LoadDataREQ>();
+      const auto saves = host.calls<proto::SaveDataREQ>();
+      if (loads.empty() && saves.empty()) return;
+      for (const auto& call : loads) host.answer(call, rows.load(call.request));
+      for (const auto& call : saves) host.answer(call, rows.save(call.request));
+    }
+  }
+  // What waits for a client was handed over.
+  void hand_over(const std::string& uid) {
+    proto::WhoIsACK ack;
+    ack.set_uid(uid);
+    host.answer(host.call<proto::WhoIsREQ>(), ack);
+    settle();
+  }
+  proto::ChatDoneACK tell(Client client, const std::string& to, const std::string& content,
+                          const std::string& request_id = "") {
+    auto req = chat_req(content);
+    req.set_to(to);
+    req.set_request_id(request_id);
+    EXPECT_EQ(host.deliver(req, client), Status::ok);
+    settle();
+    return host.one<proto::ChatDoneACK>(client);
+  }
+  proto::ChatDoneACK say_in(Client client, const std::string& channel, const std::string& content) {
+    auto req = chat_req(content);
+    req.set_channel(channel);
+    EXPECT_EQ(host.deliver(req, client), Status::ok);
+    return host.one<proto::ChatDoneACK>(client);
+  }
+  proto::JoinChannelACK join(Client client, const std::string& channel) {
+    proto::JoinChannelREQ req;
+    req.set_channel(channel);
+    EXPECT_EQ(host.deliver(req, client), Status::ok);
+    settle();
+    return host.one<proto::JoinChannelACK>(client);
+  }
+  proto::ResultCode leave_channel(Client client, const std::string& channel) {
+    proto::LeaveChannelREQ req;
+    req.set_channel(channel);
+    EXPECT_EQ(host.deliver(req, client), Status::ok);
+    return host.one<proto::LeaveChannelACK>(client).result();
+  }
+  proto::FriendACK friends(Client client, proto::FriendREQ::What what, const std::string& uid = "") {
+    proto::FriendREQ req;
+    req.set_what(what);
+    req.set_uid(uid);
+    EXPECT_EQ(host.deliver(req, client), Status::ok);
+    settle();
+    return host.one<proto::FriendACK>(client);
+  }
+  // The lines that a client got, which are taken: `content`, with a `*` when it is an old one.
+  std::vector<std::string> heard(Client client) {
+    std::vector<std::string> all;
+    for (const auto& said : host.sent<proto::ChatACK>(client)) {
+      all.push_back(said.message.content() + (said.message.old() ? "*" : ""));
+    }
+    static_cast<void>(host.take<proto::ChatACK>());
+    return all;
+  }
+  void change(const std::function<void(proto::SocialSettings&)>& how) {
+    how(settings);
+    host.change_settings(settings);
+  }
+  void down_data() { host.down("data#0@test"); }
+
+  Rows rows;
   proto::SocialSettings settings = cellmesh::test::defaults<proto::SocialSettings>();
 
   Host host{"social#0@test"};
+  ServiceId data = host.up("data#0@test");
   ServiceId agent = host.up("agent#0@test");
   ServiceId other_agent = host.up("agent#1@test");
   Client ann = host.client(agent);
@@ -301,6 +432,446 @@ TEST_F(SocialPlugin, ReloadKeepsWhoIsOnline) {
   host.reload();
   EXPECT_THAT(who(ann), ElementsAre("ann", "bob"));
   EXPECT_EQ(say(bob, "still here").result(), proto::NoError);
+}
+
+// --- channels
+
+TEST_F(SocialPlugin, MembersOfAChannelHearEachOtherAndNobodyElse) {
+  const Client cid = host.client(agent);
+  enter(cid, "cid");
+  settle();
+  EXPECT_EQ(join(ann, "red").members(), 1U);
+  EXPECT_EQ(join(bob, "red").members(), 2U);
+  const auto done = say_in(ann, "red", "psst");
+  EXPECT_EQ(done.result(), proto::NoError);
+  const auto got = host.one<proto::ChatACK>(bob);
+  EXPECT_EQ(got.channel(), "red");
+  EXPECT_EQ(got.from(), "ann");
+  EXPECT_EQ(got.id(), done.id());
+  EXPECT_EQ(host.one<proto::ChatACK>(ann).content(), "psst");
+  EXPECT_THAT(heard(cid), IsEmpty());
+  EXPECT_EQ(say_in(cid, "red", "me too").result(), proto::NotInChannel);
+  EXPECT_EQ(leave_channel(bob, "red"), proto::NoError);
+  EXPECT_EQ(leave_channel(bob, "red"), proto::NotInChannel);
+  EXPECT_EQ(say_in(bob, "red", "still?").result(), proto::NotInChannel);
+  say_in(ann, "red", "alone");
+  EXPECT_THAT(heard(bob), IsEmpty());
+}
+
+TEST_F(SocialPlugin, NameOfAChannelIsChecked) {
+  for (const std::string name : {"", "Red", "a b", "ü", "a/b", "123456789012345678901234567890123"}) {
+    EXPECT_EQ(join(ann, name).result(), proto::BadChannel) << name;
+  }
+  EXPECT_EQ(join(ann, "a-9").result(), proto::NoError);
+}
+
+TEST_F(SocialPlugin, WhoJoinsGetsTheLastLinesAlsoAfterARestart) {
+  change([](auto& s) { s.set_history(3); });
+  join(ann, "red");
+  std::uint64_t last = 0;
+  for (const std::string line : {"1", "2", "3", "4"}) last = say_in(ann, "red", line).id();
+  const auto contents = [](const proto::JoinChannelACK& ack) {
+    std::vector<std::string> all;
+    for (const auto& said : ack.history()) {
+      EXPECT_TRUE(said.old());
+      all.push_back(said.content());
+    }
+    return all;
+  };
+  EXPECT_THAT(contents(join(bob, "red")), ElementsAre("2", "3", "4"));
+  EXPECT_THAT(contents(join(bob, "red")), ElementsAre("2", "3", "4")) << "to join again changes nothing";
+  host.advance(2s);
+  settle();
+  leave(ann);
+  leave(bob);
+  enter(ann, "ann");
+  settle();
+  EXPECT_THAT(contents(join(ann, "red")), ElementsAre("2", "3", "4")) << "of the rows, since nobody was in it";
+  EXPECT_GT(say_in(ann, "red", "5").id(), last);
+}
+
+TEST_F(SocialPlugin, LinesOfAChannelAreStoredTogetherAndAgainWhenThatFails) {
+  join(ann, "red");
+  join(ann, "blue");
+  say_in(ann, "red", "r");
+  say_in(ann, "blue", "b");
+  host.advance(2s);
+  const auto call = host.call<proto::SaveDataREQ>();
+  EXPECT_EQ(call.request.writes_size(), 2);
+  say_in(ann, "red", "meanwhile");
+  host.fail_call(call, Status::timeout);
+  EXPECT_FALSE(rows.has("social/channel/red"));
+  host.advance(2s);
+  settle();
+  EXPECT_TRUE(rows.has("social/channel/red"));
+  EXPECT_TRUE(rows.has("social/channel/blue"));
+  host.advance(1min);
+  EXPECT_THAT(host.calls<proto::SaveDataREQ>(), IsEmpty());
+}
+
+TEST_F(SocialPlugin, LinesAreStoredAtTheEnd) {
+  join(ann, "red");
+  say_in(ann, "red", "last words");
+  host.clear();
+  host.stop();
+  EXPECT_EQ(host.one<proto::SaveDataREQ>(data).writes_size(), 1);
+}
+
+TEST_F(SocialPlugin, ChannelsGoOnWithoutTheDataService) {
+  down_data();
+  const auto ack = join(ann, "red");
+  EXPECT_EQ(ack.result(), proto::NoError);
+  EXPECT_FALSE(ack.text().empty());
+  EXPECT_EQ(say_in(ann, "red", "anybody?").result(), proto::NoError);
+  EXPECT_EQ(say(ann, "all").result(), proto::NoError);
+}
+
+TEST_F(SocialPlugin, LinesOfBeforeAreNotLostToThoseSaidWhileTheyCouldNotBeRead) {
+  proto::SocialChannelData before;
+  before.add_history()->set_content("before");
+  rows.put("social", "channel/red", before);
+  down_data();
+  join(ann, "red");
+  say_in(ann, "red", "after");
+  host.up("data#0@test");
+  host.advance(2s);
+  settle();
+  const auto ack = join(bob, "red");
+  ASSERT_EQ(ack.history_size(), 2);
+  EXPECT_EQ(ack.history(0).content(), "before");
+  EXPECT_EQ(ack.history(1).content(), "after");
+}
+
+TEST_F(SocialPlugin, ChannelsAndTheirMembersAreLimited) {
+  change([](auto& s) {
+    s.set_max_channels_of_player(2);
+    s.set_max_channels(3);
+    s.set_max_members(1);
+  });
+  EXPECT_EQ(join(ann, "a").result(), proto::NoError);
+  EXPECT_EQ(join(ann, "b").result(), proto::NoError);
+  EXPECT_EQ(join(ann, "c").result(), proto::ListFull) << "of one player";
+  EXPECT_EQ(join(bob, "a").result(), proto::ListFull) << "of one channel";
+  EXPECT_EQ(join(bob, "c").result(), proto::NoError);
+  EXPECT_EQ(join(bob, "d").result(), proto::ListFull) << "of all";
+  leave_channel(ann, "a");
+  EXPECT_EQ(join(bob, "d").result(), proto::NoError);
+}
+
+TEST_F(SocialPlugin, MembershipSurvivesAReloadAndEndsWithItsClient) {
+  join(ann, "red");
+  join(bob, "red");
+  host.reload();
+  say_in(ann, "red", "x");
+  EXPECT_THAT(heard(bob), ElementsAre("x"));
+  host.down("agent#1@test");
+  proto::WhoREQ req;
+  req.set_channel("red");
+  host.deliver(req, ann);
+  EXPECT_THAT(host.one<proto::WhoACK>(ann).uid(), ElementsAre("ann"));
+}
+
+TEST_F(SocialPlugin, JoinThatWaitsForTheHistorySurvivesAReload) {
+  proto::JoinChannelREQ req;
+  req.set_channel("red");
+  host.deliver(req, ann);
+  host.reload();
+  settle();
+  EXPECT_EQ(host.one<proto::JoinChannelACK>(ann).members(), 1U);
+}
+
+TEST_F(SocialPlugin, RequestsAreLimitedToo) {
+  change([](auto& s) {
+    s.set_requests_per_sec(1);
+    s.set_requests_burst(1);
+  });
+  EXPECT_EQ(join(ann, "a").result(), proto::NoError);
+  const auto refused = join(ann, "b");
+  EXPECT_EQ(refused.result(), proto::TooFast);
+  EXPECT_EQ(refused.retry_after_ms(), 1000U);
+  EXPECT_EQ(say(ann, "talking is another matter").result(), proto::NoError);
+}
+
+// --- one to one
+
+TEST_F(SocialPlugin, PrivateWordsReachTheirReceiverOnly) {
+  const auto done = tell(ann, "bob", "psst", "r7");
+  EXPECT_EQ(done.result(), proto::NoError);
+  EXPECT_EQ(done.request_id(), "r7");
+  const auto got = host.one<proto::ChatACK>(bob);
+  EXPECT_EQ(got.from(), "ann");
+  EXPECT_EQ(got.to(), "bob");
+  EXPECT_EQ(got.content(), "psst");
+  EXPECT_EQ(got.id(), done.id());
+  EXPECT_FALSE(got.old());
+  EXPECT_THAT(heard(ann), IsEmpty());
+}
+
+TEST_F(SocialPlugin, WhomNobodyKnowsIsPlayerUnknown) {
+  EXPECT_EQ(tell(ann, "nobody", "?").result(), proto::PlayerUnknown);
+  EXPECT_EQ(tell(ann, "no/uid", "?").result(), proto::PlayerUnknown);
+  EXPECT_EQ(tell(ann, "ann", "?").result(), proto::PlayerUnknown);
+  EXPECT_EQ(friends(ann, proto::FriendREQ::Add, "nobody").result(), proto::PlayerUnknown);
+  EXPECT_FALSE(rows.has("social/player/nobody"));
+}
+
+TEST_F(SocialPlugin, AccountOrPlayerIsSomebodyWhoWasNeverInSocial) {
+  rows.put("accounts", "carl", proto::WhereACK());
+  rows.put("players", "dora", proto::WhereACK());
+  EXPECT_EQ(tell(ann, "carl", "hi").result(), proto::NoError);
+  EXPECT_EQ(friends(ann, proto::FriendREQ::Add, "dora").result(), proto::NoError);
+}
+
+TEST_F(SocialPlugin, WordsToSomebodyAwayAreStoredBeforeTheyAreAcknowledgedAndComeInOrder) {
+  leave(bob);
+  auto req = chat_req("1");
+  req.set_to("bob");
+  host.deliver(req, ann);
+  EXPECT_THAT(host.sent<proto::ChatDoneACK>(), IsEmpty());
+  settle();
+  EXPECT_EQ(host.one<proto::ChatDoneACK>(ann).result(), proto::NoError);
+  EXPECT_EQ(rows.player("bob").mail_size(), 1);
+  EXPECT_EQ(tell(ann, "bob", "2", "a").result(), proto::NoError);
+  EXPECT_EQ(tell(ann, "bob", "3", "b").result(), proto::NoError);
+  host.clear();
+
+  enter(bob, "bob");
+  req.set_content("4");  // before the mailbox is read
+  host.deliver(req, ann);
+  settle();
+  EXPECT_THAT(heard(bob), ElementsAre("1*", "2*", "3*", "4"));
+  EXPECT_EQ(rows.player("bob").mail_size(), 3) << "until they were handed over";
+  hand_over("bob");
+  EXPECT_EQ(rows.player("bob").mail_size(), 0);
+  leave(bob);
+  enter(bob, "bob");
+  settle();
+  EXPECT_THAT(heard(bob), IsEmpty());
+}
+
+TEST_F(SocialPlugin, WhatWasNotHandedOverComesAgain) {
+  leave(bob);
+  tell(ann, "bob", "1");
+  enter(bob, "bob");
+  settle();
+  EXPECT_THAT(heard(bob), ElementsAre("1*"));
+  host.answer(host.call<proto::WhoIsREQ>(), proto::WhoIsACK());  // gone already
+  leave(bob);
+  enter(bob, "bob");
+  settle();
+  EXPECT_THAT(heard(bob), ElementsAre("1*"));
+}
+
+TEST_F(SocialPlugin, WhatIsSaidAgainUnderTheSameRequestIdIsKeptOnce) {
+  leave(bob);
+  const auto first = tell(ann, "bob", "1", "r1");
+  EXPECT_EQ(tell(ann, "bob", "1", "r1").id(), first.id());
+  EXPECT_EQ(tell(ann, "bob", "1", "r2").result(), proto::NoError);
+  EXPECT_EQ(rows.player("bob").mail_size(), 2);
+}
+
+TEST_F(SocialPlugin, MailboxIsLimited) {
+  change([](auto& s) { s.set_max_mail(2); });
+  leave(bob);
+  EXPECT_EQ(tell(ann, "bob", "1").result(), proto::NoError);
+  EXPECT_EQ(tell(ann, "bob", "2").result(), proto::NoError);
+  EXPECT_EQ(tell(ann, "bob", "3").result(), proto::MailboxFull);
+  EXPECT_EQ(rows.player("bob").mail_size(), 2);
+}
+
+TEST_F(SocialPlugin, WithoutTheDataServiceMailIsRefusedAndNothingHangs) {
+  leave(bob);
+  down_data();
+  EXPECT_EQ(tell(ann, "bob", "1").result(), proto::DataUnavailable);
+  EXPECT_EQ(friends(ann, proto::FriendREQ::Add, "bob").result(), proto::DataUnavailable);
+  host.up("data#0@test");
+  EXPECT_EQ(tell(ann, "bob", "1").result(), proto::NoError);
+}
+
+TEST_F(SocialPlugin, SaveOfAnUnknownEndIsReadBeforeTheNext) {
+  leave(bob);
+  auto req = chat_req("1");
+  req.set_to("bob");
+  host.deliver(req, ann);
+  host.answer(host.call<proto::LoadDataREQ>(), rows.load(host.call<proto::LoadDataREQ>().request));
+  const auto call = host.call<proto::SaveDataREQ>();
+  rows.save(call.request);  // it was written, and the answer is lost
+  host.fail_call(call, Status::timeout);
+  EXPECT_EQ(host.one<proto::ChatDoneACK>(ann).result(), proto::DataUnavailable);
+  host.deliver(req, ann);
+  settle();
+  EXPECT_EQ(host.one<proto::ChatDoneACK>(ann).result(), proto::NoError);
+  EXPECT_EQ(rows.player("bob").mail_size(), 1);
+}
+
+TEST_F(SocialPlugin, ConflictIsReadAndDoneAnew) {
+  leave(bob);
+  auto req = chat_req("1");
+  req.set_to("bob");
+  host.deliver(req, ann);
+  host.answer(host.call<proto::LoadDataREQ>(), rows.load(host.call<proto::LoadDataREQ>().request));
+  proto::SocialData other;
+  other.add_friends("cid");
+  rows.put("social", "player/bob", other);
+  settle();
+  EXPECT_EQ(host.one<proto::ChatDoneACK>(ann).result(), proto::NoError);
+  EXPECT_EQ(rows.player("bob").mail_size(), 1);
+  EXPECT_THAT(rows.player("bob").friends(), ElementsAre("cid"));
+}
+
+TEST_F(SocialPlugin, PlayerWhoEnteredWhileDataWasAwayGetsItsMailLater) {
+  leave(bob);
+  tell(ann, "bob", "1");
+  down_data();
+  enter(bob, "bob");
+  settle();
+  EXPECT_EQ(say(bob, "to all").result(), proto::NoError);
+  static_cast<void>(heard(bob));
+  EXPECT_EQ(tell(ann, "bob", "2").result(), proto::DataUnavailable) << "whom it blocked is not known";
+  host.up("data#0@test");
+  host.advance(1s);
+  settle();
+  EXPECT_THAT(heard(bob), ElementsAre("1*"));
+}
+
+TEST_F(SocialPlugin, MailOnItsWayToTheDatabaseSurvivesAReload) {
+  leave(bob);
+  auto req = chat_req("1");
+  req.set_to("bob");
+  for (int n = 0; n < 3; ++n) host.deliver(req, ann);
+  host.reload();
+  host.answer(host.call<proto::LoadDataREQ>(), rows.load(host.call<proto::LoadDataREQ>().request));
+  host.reload();
+  settle();
+  EXPECT_EQ(host.take<proto::ChatDoneACK>().size(), 3U);
+}
+
+TEST_F(SocialPlugin, OnlySoMuchWaitsForAPlayersRow) {
+  leave(bob);
+  auto req = chat_req("x");
+  req.set_to("bob");
+  req.set_request_id("");
+  change([](auto& s) {
+    s.set_chat_per_sec(0);
+    s.set_max_mail(1000);
+  });
+  for (int n = 0; n < 64; ++n) host.deliver(req, ann);
+  EXPECT_THAT(host.sent<proto::ChatDoneACK>(), IsEmpty());
+  host.deliver(req, ann);
+  EXPECT_EQ(host.one<proto::ChatDoneACK>(ann).result(), proto::TooFast);
+  settle();
+  EXPECT_THAT(host.take<proto::ChatDoneACK>(), SizeIs(64));
+}
+
+// --- friends
+
+TEST_F(SocialPlugin, FriendsAreStoredAndTheirPresenceIsTold) {
+  auto ack = friends(ann, proto::FriendREQ::Add, "bob");
+  ASSERT_EQ(ack.friends_size(), 1);
+  EXPECT_EQ(ack.friends(0).uid(), "bob");
+  EXPECT_TRUE(ack.friends(0).online());
+  EXPECT_THAT(rows.player("ann").friends(), ElementsAre("bob"));
+  leave(bob);
+  auto presence = host.one<proto::PresenceACK>(ann);
+  EXPECT_EQ(presence.uid(), "bob");
+  EXPECT_FALSE(presence.online());
+  host.reload();
+  enter(bob, "bob");
+  settle();
+  EXPECT_TRUE(host.one<proto::PresenceACK>(ann).online());
+  host.down("agent#1@test");
+  EXPECT_FALSE(host.one<proto::PresenceACK>(ann).online());
+  EXPECT_FALSE(friends(ann, proto::FriendREQ::List).friends(0).online());
+  EXPECT_THAT(friends(ann, proto::FriendREQ::Remove, "bob").friends(), IsEmpty());
+  host.up("agent#1@test");
+  enter(bob, "bob");
+  settle();
+  EXPECT_THAT(host.sent<proto::PresenceACK>(ann), IsEmpty());
+}
+
+TEST_F(SocialPlugin, FriendsOfBeforeAreToldWhenTheirFriendEnters) {
+  friends(ann, proto::FriendREQ::Add, "bob");
+  leave(ann);
+  leave(bob);
+  enter(ann, "ann");
+  settle();
+  enter(bob, "bob");
+  settle();
+  EXPECT_TRUE(host.one<proto::PresenceACK>(ann).online());
+}
+
+TEST_F(SocialPlugin, WhoEntersAnewFromElsewhereDoesNotFlicker) {
+  friends(ann, proto::FriendREQ::Add, "bob");
+  enter(host.client(agent), "bob");
+  settle();
+  EXPECT_THAT(host.sent<proto::PresenceACK>(), IsEmpty());
+  EXPECT_TRUE(friends(ann, proto::FriendREQ::List).friends(0).online());
+}
+
+TEST_F(SocialPlugin, NeitherHearsTheOtherOnceOneBlocked) {
+  friends(ann, proto::FriendREQ::Add, "bob");
+  friends(bob, proto::FriendREQ::Add, "ann");
+  const auto ack = friends(ann, proto::FriendREQ::Block, "bob");
+  EXPECT_THAT(ack.friends(), IsEmpty());
+  EXPECT_THAT(ack.blocked(), ElementsAre("bob"));
+  EXPECT_FALSE(host.one<proto::PresenceACK>(bob).online()) << "as if it had left";
+  EXPECT_EQ(tell(ann, "bob", "x").result(), proto::PlayerBlocked);
+  EXPECT_EQ(tell(bob, "ann", "x").result(), proto::PlayerBlocked);
+  EXPECT_FALSE(friends(bob, proto::FriendREQ::List).friends(0).online());
+  EXPECT_EQ(friends(ann, proto::FriendREQ::Add, "bob").result(), proto::PlayerBlocked);
+  leave(ann);
+  EXPECT_EQ(tell(bob, "ann", "x").result(), proto::PlayerBlocked) << "nor later";
+  EXPECT_THAT(host.sent<proto::PresenceACK>(bob), IsEmpty());
+  enter(ann, "ann");
+  settle();
+  EXPECT_THAT(host.sent<proto::PresenceACK>(bob), IsEmpty());
+  friends(ann, proto::FriendREQ::Unblock, "bob");
+  EXPECT_TRUE(host.one<proto::PresenceACK>(bob).online());
+  EXPECT_EQ(tell(bob, "ann", "x").result(), proto::NoError);
+}
+
+TEST_F(SocialPlugin, ChannelLinesOfABlockedPlayerAreNotHeard) {
+  const Client cid = host.client(agent);
+  enter(cid, "cid");
+  settle();
+  for (const Client client : {ann, bob, cid}) join(client, "red");
+  friends(ann, proto::FriendREQ::Block, "bob");
+  say_in(bob, "red", "x");
+  EXPECT_EQ(host.sent<proto::ChatACK>(ann).size(), 0U);
+  EXPECT_EQ(host.sent<proto::ChatACK>(cid).size(), 1U);
+}
+
+TEST_F(SocialPlugin, ListsAreLimited) {
+  change([](auto& s) {
+    s.set_max_friends(1);
+    s.set_max_blocked(1);
+  });
+  for (const std::string uid : {"cid", "dan"}) rows.put("accounts", uid, proto::WhereACK());
+  EXPECT_EQ(friends(ann, proto::FriendREQ::Add, "cid").result(), proto::NoError);
+  EXPECT_EQ(friends(ann, proto::FriendREQ::Add, "cid").result(), proto::NoError);
+  EXPECT_EQ(friends(ann, proto::FriendREQ::Add, "dan").result(), proto::ListFull);
+  EXPECT_EQ(friends(ann, proto::FriendREQ::Block, "dan").result(), proto::NoError);
+  EXPECT_EQ(friends(ann, proto::FriendREQ::Block, "bob").result(), proto::ListFull);
+  EXPECT_EQ(rows.player("ann").friends_size(), 1);
+}
+
+// --- several social services
+
+TEST_F(SocialPlugin, OneServesAndTheOthersStandBy) {
+  Host second("social#1@test");
+  const ServiceId at = second.up("agent#0@test");
+  const Client cid = second.client(at);
+  second.deliver(online(cid, "cid"), at);
+  EXPECT_EQ(second.deliver(chat_req("x"), cid), Status::ok);
+  second.up("social#0@test");
+  EXPECT_EQ(second.deliver(chat_req("x"), cid), Status::unavailable);
+  EXPECT_THAT(second.memory().take(Did::clients_unbind), SizeIs(1));
+  second.advance(200ms);
+  EXPECT_GT(second.load(), 1'000'000U);
+  second.down("social#0@test");
+  EXPECT_EQ(second.deliver(chat_req("x"), cid), Status::ok);
+  second.up("social#2@test");
+  EXPECT_EQ(second.deliver(chat_req("x"), cid), Status::ok);
 }
 
 }  // namespace

@@ -1,0 +1,157 @@
+#include <string>
+
+#include "social.hpp"
+#include "stored.hpp"
+
+using cellmesh::Client;
+using cellmesh::ServiceId;
+using cellmesh::Status;
+using social::contains;
+
+namespace {
+
+constexpr std::size_t most_bytes = 200'000;  // of a player's row, below what the data service takes
+
+}  // namespace
+
+void Social::say_to_one(const proto::ChatREQ& req, const std::string& uid, Client client) {
+  if (!social::good_uid(req.to())) return refuse(req, client, proto::PlayerUnknown, "nobody of that uid was ever here");
+  if (req.to() == uid) return refuse(req, client, proto::PlayerUnknown, "that is you");
+  Task task;
+  task.set_kind(Task::SendOn);
+  task.set_uid(uid);
+  task.set_agent(client.agent().handle());
+  task.set_session(client.session());
+  *task.mutable_chat() = req;
+  if (!add_task(uid, std::move(task))) {
+    return refuse(req, client, proto::TooFast, "too much of yours waits already", retry_ms);
+  }
+  run(uid);
+}
+
+// At the sender's record, which tells whom it blocked; then it goes on to the receiver's.
+Social::Step Social::send_on(const std::string& uid, Record& record, const Task& task) {
+  const std::string to = task.chat().to();
+  if (contains(record.data().blocked(), to)) {
+    fail(record, proto::PlayerBlocked, "you blocked that player");
+    return Step::done;
+  }
+  Task next = task;
+  next.set_kind(Task::Say);
+  next.set_uid(uid);
+  if (add_task(to, std::move(next))) {
+    run(to);
+  } else {
+    fail(record, proto::TooFast, "too much waits for that player", retry_ms);
+  }
+  return Step::done;
+}
+
+// At the receiver's record: it hears it now, or when it is back.
+Social::Step Social::say(const std::string& uid, Record& record, const Task& task) {
+  const Client sender = client_of(task);
+  if (record.written()) {
+    kept_.add();
+    done(task.chat(), sender, record.data().mail(record.data().mail_size() - 1).said().id(),
+         "kept until that player is back");
+    return Step::done;
+  }
+  const auto* player = online_.find(uid);
+  if (player == nullptr && !record.known()) {
+    fail(record, proto::PlayerUnknown, "nobody of that uid was ever here");
+    return Step::done;
+  }
+  if (contains(record.data().blocked(), task.uid())) {
+    fail(record, proto::PlayerBlocked, "that player blocked you");
+    return Step::done;
+  }
+  if (player == nullptr) return put_into_mailbox(uid, record, task);
+  const auto said = line(task.chat(), task.uid());
+  switch (clients().send(client_of(*player), said)) {
+    case Status::ok:
+      done(task.chat(), sender, said.id());
+      return Step::done;
+    case Status::too_large:
+      fail(record, proto::TextTooLong, "too long: no message may be so large");
+      return Step::done;
+    case Status::backpressure:
+      fail(record, proto::TooFast, "too much is on its way to that player's agent", retry_ms);
+      return Step::done;
+    default:  // its agent is gone, and we are not told yet
+      return put_into_mailbox(uid, record, task);
+  }
+}
+
+// What is said again with the same request id, because it was not certain that it was stored, is stored once.
+Social::Step Social::put_into_mailbox(const std::string& uid, Record& record, const Task& task) {
+  for (const auto& mail : record.data().mail()) {
+    if (task.chat().request_id().empty() || mail.request_id() != task.chat().request_id()) continue;
+    if (mail.said().from() != task.uid()) continue;
+    done(task.chat(), client_of(task), mail.said().id(), "kept until that player is back");
+    return Step::done;
+  }
+  proto::SocialData next = record.data();
+  const bool full = static_cast<std::uint32_t>(next.mail_size()) >= settings().max_mail();
+  auto& mail = *next.add_mail();
+  *mail.mutable_said() = line(task.chat(), task.uid());
+  mail.set_request_id(task.chat().request_id());
+  if (full || next.ByteSizeLong() > most_bytes) {
+    fail(record, proto::MailboxFull, "as many messages wait for that player as may");
+    return Step::done;
+  }
+  return store(uid, record, next);
+}
+
+// A player is here, and what is stored of it is known: those who wait for it are told, and it hears what it missed.
+void Social::begin_session(const std::string& uid, Record& record) {
+  auto& player = *online_.edit(uid);
+  const Client client = client_of(player);
+  record.set_begun(true);
+  watch(uid, record.data(), true);
+  if (!player.shown()) {
+    player.set_shown(true);
+    show(uid, true);
+  }
+  if (record.version() == 0) {
+    Task task;
+    task.set_kind(Task::Create);  // so that it is known when it is gone
+    add_task(uid, std::move(task));
+  }
+  std::uint64_t last_id = 0;
+  for (const auto& mail : record.data().mail()) {
+    if (mail.said().id() <= record.handed()) continue;
+    auto said = mail.said();
+    said.set_old(true);
+    if (clients().send(client, said) != Status::ok) break;
+    last_id = said.id();
+  }
+  if (last_id == 0) return;
+  // Its agent answers behind them: when it knows the client then, they were handed over.
+  proto::WhoIsREQ req;
+  req.set_id(static_cast<std::int64_t>(client.session()));
+  static_cast<void>(call<&Social::on_handed_over>(client.agent(), req, uid, last_id));
+}
+
+void Social::on_handed_over(const proto::WhoIsACK& ack, Status status, const std::string& uid, std::uint64_t last_id) {
+  auto* record = records_.edit(uid);
+  if (status != Status::ok || ack.uid() != uid || record == nullptr) return;
+  record->set_handed(last_id);
+  Task task;
+  task.set_kind(Task::EmptyMailbox);
+  task.set_last_id(last_id);
+  if (!add_task(uid, std::move(task))) try_late_soon();
+  run(uid);
+}
+
+Social::Step Social::empty_mailbox(const std::string& uid, Record& record, const Task& task) {
+  proto::SocialData next = record.data();
+  auto& mail = *next.mutable_mail();
+  const auto end =
+      std::find_if(mail.begin(), mail.end(), [&](const auto& m) { return m.said().id() > task.last_id(); });
+  if (record.written() || end == mail.begin()) {
+    record.set_handed(0);
+    return Step::done;
+  }
+  mail.erase(mail.begin(), end);
+  return store(uid, record, next);
+}
