@@ -1,6 +1,7 @@
 // What is left in the process when its services are gone.
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include <chrono>
 #include <filesystem>
@@ -70,19 +71,24 @@ void processes(Subject& subject) {
 
 void memory(Subject& subject) {
   if (!heap_is_measured()) throw Skipped("the heap cannot be measured under a sanitizer");
-  static constexpr std::size_t kLives = 40;
+  static constexpr std::size_t kLives = 20;
   static constexpr std::size_t kAllowed = 128;
-  std::size_t before = 0;
-  for (std::size_t life = 0; life < kLives; ++life) {
-    if (life == kLives / 2) before = heap_in_use();
+  std::vector<std::size_t> in_use;
+  for (std::size_t life = 0; life < 4 * kLives; ++life) {
+    if (life > 0 && life % kLives == 0) in_use.push_back(heap_in_use());
     for_each_running(subject, {.judge = Judge::nothing}, [](Service& service) {
       empty_messages(service);
       service.stop();
       service.destroy();
     });
   }
-  const std::size_t now = heap_in_use();
-  const std::size_t bytes = now > before ? (now - before) / (kLives / 2) : 0;
+  in_use.push_back(heap_in_use());
+  // What a library keeps for good, and what the allocator keeps for the next, comes now and then: a leak comes each
+  // time.
+  std::size_t bytes = in_use.back();
+  for (std::size_t i = 1; i < in_use.size(); ++i) {
+    bytes = std::min(bytes, in_use[i] > in_use[i - 1] ? (in_use[i] - in_use[i - 1]) / kLives : 0);
+  }
   if (bytes > kAllowed) throw Failed("each life of its services left " + std::to_string(bytes) + " bytes");
 }
 

@@ -11,7 +11,7 @@
 namespace cm::test {
 namespace {
 
-constexpr std::array<const char*, 6> kKinds{"agent", "login", "game", "hub", "echo", "social"};
+constexpr std::array<const char*, 7> kKinds{"agent", "login", "game", "hub", "data", "echo", "social"};
 constexpr const char* kAll = "all";
 constexpr std::array<std::pair<const char*, const char*>, 3> kNoLimits{
     {{"social/chat_per_sec", "0"}, {"social/requests_per_sec", "0"}, {"social/max_text", "65000"}}};
@@ -54,11 +54,13 @@ Deployment::~Deployment() {
 
 Host& Deployment::launch(const std::string& name, std::vector<std::string> arguments) {
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
+  auto env = options_.env;
+  env.try_emplace("CELLMESH_DATABASE", "sqlite:" + (folder_ / "data.db").string());
   auto& host = hosts_[name];
   host = std::make_unique<Host>(Host::Options{.folder = folder_ / name,
                                               .arguments = std::move(arguments),
                                               .plugin_dir = options_.plugin_dir,
-                                              .env = options_.env});
+                                              .env = std::move(env)});
   return *host;
 }
 

@@ -21,7 +21,7 @@ enum class Shape {
 };
 std::ostream& operator<<(std::ostream& out, Shape shape);
 
-// A running mesh of agent, login, game, hub, echo and social that serves players.
+// A running mesh of agent, login, game, hub, data, echo and social that serves players, with a database of its own.
 class Deployment {
  public:
   struct Options {

@@ -46,9 +46,11 @@ void Host::start() {
                                    "--admin-socket",   admin_socket().string(),
                                    "--plugin-dir",     options_.plugin_dir.string()};
   command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
+  auto env = options_.env;
+  env.try_emplace("CELLMESH_DATABASE", "sqlite:" + (options_.folder / "data.db").string());
   process_.reset();
-  process_ = std::make_unique<Process>(
-      ProcessOptions{.command = std::move(command), .env = options_.env, .folder = {}, .log = options_.folder / "log"});
+  process_ = std::make_unique<Process>(ProcessOptions{
+      .command = std::move(command), .env = std::move(env), .folder = {}, .log = options_.folder / "log"});
 }
 
 bool Host::ready() const { return fs::exists(ready_path()); }

@@ -19,7 +19,7 @@ std::filesystem::path shipped_plugins();  // folder of the shipped plugins
 std::filesystem::path test_plugins();     // folder of those of tests/plugins
 // Copies the shipped plugins of these names, or all, into a folder, which is made when it is not there.
 void copy_plugins(const std::filesystem::path& folder,
-                  const std::vector<std::string>& names = {"agent", "echo", "game", "hub", "login", "social"});
+                  const std::vector<std::string>& names = {"agent", "data", "echo", "game", "hub", "login", "social"});
 
 // `cellmesh host` as a child process, its files in a folder of its own. May be stopped, killed and started again. One
 // that runs when this object goes is stopped, so that it is seen to end well.
@@ -29,7 +29,7 @@ class Host {
     std::filesystem::path folder;        // for its ready file, admin socket and log: made when it is not there
     std::vector<std::string> arguments;  // besides --ready-file, --admin-socket and --plugin-dir
     std::filesystem::path plugin_dir = shipped_plugins();
-    std::map<std::string, std::string> env;
+    std::map<std::string, std::string> env;  // CELLMESH_DATABASE is a file in its folder unless it stands here
   };
   // Starts it; does not wait.
   explicit Host(Options options);

@@ -39,7 +39,8 @@ TEST_P(GoodPlugin, PassesEveryTest) {
   EXPECT_EQ(ids(json::parse(finished.output), "failed"), std::vector<std::string>{}) << finished.output;
 }
 INSTANTIATE_TEST_SUITE_P(Check, GoodPlugin,
-                         testing::Values("culprit", "agent", "echo", "echo_c", "game", "hub", "login", "social"),
+                         testing::Values("culprit", "agent", "data", "echo", "echo_c", "game", "hub", "login",
+                                         "social"),
                          [](const auto& of) { return of.param; });
 
 TEST(Check, AFileThatIsCutShortFailsBeforeItIsLoaded) {

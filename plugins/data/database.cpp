@@ -1,0 +1,54 @@
+#include "database.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+
+#include "postgres.hpp"
+#include "sqlite.hpp"
+
+namespace data {
+namespace {
+
+constexpr std::string_view sqlite_scheme = "sqlite:";
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::string state_folder() {
+  if (const std::string folder = environment("XDG_STATE_HOME"); !folder.empty()) return folder;
+  if (const std::string home = environment("HOME"); !home.empty()) return home + "/.local/state";
+  throw std::invalid_argument(
+      "there is no place for a database: neither the setting `database` nor the environment (CELLMESH_DATABASE, "
+      "XDG_STATE_HOME, HOME) says where; write sqlite:PATH or postgresql://USER@HOST/NAME into the setting");
+}
+
+}  // namespace
+
+bool is_postgres(std::string_view database) {
+  return database.starts_with("postgresql://") || database.starts_with("postgres://");
+}
+
+std::string database_of(const std::string& setting, std::string_view group) {
+  std::string database = setting;
+  if (database.empty()) database = environment("CELLMESH_DATABASE");
+  if (database.empty()) {
+    return std::string(sqlite_scheme) + state_folder() + "/cellmesh/" + std::string(group) + ".db";
+  }
+  if (database.starts_with(sqlite_scheme) && database.size() > sqlite_scheme.size()) return database;
+  if (is_postgres(database) && !shown_postgres(database).empty()) return database;
+  // It is not repeated, nor what PostgreSQL says of it: there may be a password in it.
+  throw std::invalid_argument(
+      "the setting `database`, or CELLMESH_DATABASE in the environment where that is empty, names no database: write "
+      "sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME, other signs than letters and digits as %XX");
+}
+
+std::string shown(const std::string& database) { return is_postgres(database) ? shown_postgres(database) : database; }
+
+std::unique_ptr<Storage> open(const std::string& database, std::chrono::milliseconds timeout) {
+  if (is_postgres(database)) return open_postgres(database, timeout);
+  return open_sqlite(database.substr(sqlite_scheme.size()), timeout);
+}
+
+}  // namespace data
