@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kStarts = 5;
+constexpr seconds kLong{300};  // it writes a thousand files
 constexpr const char* kUser = "cellmesh";
 constexpr const char* kReady = "database system is ready to accept connections";
 
@@ -35,7 +36,7 @@ fs::path programs() {
 }
 
 void must_run(ProcessOptions options, const std::string& what) {
-  const auto finished = run(std::move(options));
+  const auto finished = run(std::move(options), patience(kLong));
   if (!finished || finished->code != 0) {
     throw std::runtime_error(what + " failed: " + (finished ? finished->output : "it does not end"));
   }
@@ -106,7 +107,7 @@ bool PostgresServer::launch() {
       .env = {},
       .folder = home,
       .log = {}});
-  wait_until([this] { return !process_->running() || process_->output().find(kReady) != std::string::npos; });
+  wait_until([this] { return !process_->running() || process_->output().find(kReady) != std::string::npos; }, kLong);
   return process_->running();
 }
 

@@ -1,0 +1,311 @@
+// Bad days of the databases: killed, restarted, frozen, of another version; and the process that writes killed.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "batch.hpp"
+#include "connections.hpp"
+#include "database.hpp"
+#include "support/postgres.hpp"
+#include "support/temp_dir.hpp"
+#include "support/wait.hpp"
+
+namespace {
+
+using cm::test::PostgresServer;
+using cm::test::TempDir;
+using cm::test::wait_until;
+using data::Connections;
+using data::Failure;
+using data::Trouble;
+using testing::HasSubstr;
+using testing::Not;
+using namespace std::chrono_literals;
+
+constexpr auto timeout = 1s;
+
+class Entered {
+ public:
+  Entered() { Connections::of_plugin().enter(); }
+  ~Entered() { Connections::of_plugin().leave(); }
+  Entered(const Entered&) = delete;
+  Entered& operator=(const Entered&) = delete;
+};
+
+// The answer to a save of the row `count`, which has this version.
+proto::SaveDataACK save(const std::string& database, std::uint64_t version) {
+  proto::DataJob job;
+  job.set_database(database);
+  job.set_timeout_ms(static_cast<std::uint32_t>(std::chrono::milliseconds(timeout).count()));
+  auto& write = *job.add_steps()->mutable_save()->add_writes();
+  write.mutable_key()->set_table("t");
+  write.mutable_key()->set_key("count");
+  write.set_version(version);
+  write.set_value(std::to_string(version + 1));
+  return data::run_job(job).steps(0).save();
+}
+
+std::uint64_t stored(const std::string& database) {
+  const data::Key key{"t", "count"};
+  const auto rows = data::open(database, 5s)->load({&key, 1});
+  return rows.empty() ? 0 : rows[0].version;
+}
+
+// Saves one after the other in a process of its own that is killed at a random moment; what it was told was done.
+std::uint64_t save_until_killed(const std::string& database, std::uint64_t from, std::chrono::microseconds time) {
+  int ends[2];
+  if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const Entered entered;
+    for (std::uint64_t version = from;; ++version) {
+      if (save(database, version).result() != proto::DataOk) ::_exit(1);
+      const std::uint64_t done = version + 1;
+      if (::write(ends[1], &done, sizeof done) != sizeof done) ::_exit(2);
+    }
+  }
+  ::close(ends[1]);
+  std::uint64_t acknowledged = from;
+  std::uint64_t read = 0;
+  if (::read(ends[0], &read, sizeof read) == sizeof read) acknowledged = read;  // it is at work
+  std::this_thread::sleep_for(time);
+  ::kill(child, SIGKILL);
+  while (::read(ends[0], &read, sizeof read) == sizeof read) acknowledged = read;
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status)) << "a save failed";
+  return acknowledged;
+}
+
+void kill_in_rounds(const std::string& database) {
+  std::mt19937 random{std::random_device{}()};
+  std::uniform_int_distribution<int> any(0, 20'000);
+  std::uint64_t version = 0;
+  for (int round = 0; round < 30; ++round) {
+    const std::uint64_t acknowledged = save_until_killed(database, version, std::chrono::microseconds(any(random)));
+    ASSERT_GT(acknowledged, version);
+    // A server may still be at the last one of the process that is gone.
+    const std::uint64_t now = stored(database);
+    ASSERT_GE(now, acknowledged);
+    ASSERT_LE(now, acknowledged + 1);
+    version = acknowledged;
+    const Entered entered;
+    const auto next = save(database, version);
+    if (next.result() == proto::DataConflict) {
+      ASSERT_EQ(next.found().version(), version + 1) << "one was done that nobody was told of, and no more";
+    } else {
+      ASSERT_EQ(next.result(), proto::DataOk);
+    }
+    ++version;
+  }
+}
+
+TEST(DataFaults, SqliteKeepsWhatWasAnsweredWhenItsProcessIsKilled) {
+  const TempDir folder;
+  kill_in_rounds("sqlite:" + (folder / "data.db").string());
+}
+
+TEST(DataFaults, AFileThatIsNoDatabaseIsToldWithACure) {
+  const TempDir folder;
+  cm::test::write_file(folder / "data.db", std::string(8192, 'x'));
+  try {
+    static_cast<void>(data::open("sqlite:" + (folder / "data.db").string(), timeout));
+    FAIL() << "it was opened";
+  } catch (const Failure& failure) {
+    EXPECT_THAT(failure.what(), HasSubstr("put a backup in its place"));
+  }
+}
+
+TEST(DataFaults, ALockedFileFailsWithinItsTime) {
+  const TempDir folder;
+  const std::string database = "sqlite:" + (folder / "data.db").string();
+  const Entered entered;
+  EXPECT_EQ(save(database, 0).result(), proto::DataOk);
+  const auto holder = data::open(database, timeout);
+  const data::Key key{"t", "other"};
+  static_cast<void>(holder->begin({&key, 1}));
+  const auto ack = save(database, 1);
+  EXPECT_EQ(ack.result(), proto::DataAway);
+  EXPECT_FALSE(ack.unsure());
+  EXPECT_THAT(ack.text(), HasSubstr("another program holds it"));
+  holder->rollback();
+  EXPECT_EQ(save(database, 1).result(), proto::DataOk);
+}
+
+// One server for all of them, a database for each.
+class PostgresFaults : public testing::Test {
+ protected:
+  static PostgresServer& the_server() {
+    static PostgresServer server;
+    return server;
+  }
+  const Entered entered;
+  PostgresServer& server = the_server();
+  const std::string database = server.make_database();
+  const std::string name = database.substr(database.rfind('/') + 1);
+};
+
+TEST_F(PostgresFaults, KeepsWhatWasAnsweredWhenTheServiceIsKilled) { kill_in_rounds(database); }
+
+TEST_F(PostgresFaults, ARestartBetweenTwoRequestsIsNotSeen) {
+  EXPECT_EQ(save(database, 0).result(), proto::DataOk);
+  server.restart();
+  EXPECT_EQ(save(database, 1).result(), proto::DataOk);
+}
+
+TEST_F(PostgresFaults, WhileItIsAwayRequestsFailAtOnceAndSoonAfterTheyDoNot) {
+  EXPECT_EQ(save(database, 0).result(), proto::DataOk);
+  server.kill9();
+  const auto away = save(database, 1);
+  EXPECT_EQ(away.result(), proto::DataAway);
+  EXPECT_FALSE(away.unsure());
+  EXPECT_THAT(away.text(), Not(HasSubstr(PostgresServer::password())));
+  server.start();
+  EXPECT_TRUE(wait_until([&] { return save(database, 1).result() == proto::DataOk; }));
+}
+
+TEST_F(PostgresFaults, KilledAtWorkItHasWhatWasAnswered) {
+  for (int round = 0; round < 3; ++round) {
+    const std::uint64_t before = stored(database);
+    std::atomic<std::uint64_t> acknowledged = before;
+    std::atomic<bool> unsure = false;
+    std::thread writer([&] {
+      for (std::uint64_t version = before;; ++version) {
+        const auto ack = save(database, version);
+        unsure = ack.unsure();
+        if (ack.result() != proto::DataOk) return;
+        acknowledged = version + 1;
+      }
+    });
+    EXPECT_TRUE(wait_until([&] { return acknowledged > before + 20; }));
+    server.kill9();
+    writer.join();
+    server.start();
+    const std::uint64_t now = stored(database);
+    EXPECT_GE(now, acknowledged);
+    EXPECT_LE(now, acknowledged + (unsure ? 1 : 0)) << "what was said not to be written was";
+  }
+}
+
+TEST_F(PostgresFaults, OneThatDoesNotAnswerIsGivenUpInTime) {
+  EXPECT_EQ(save(database, 0).result(), proto::DataOk);
+  server.freeze();
+  const auto ack = save(database, 1);
+  server.thaw();
+  EXPECT_EQ(ack.result(), proto::DataAway);
+  EXPECT_THAT(ack.text(), HasSubstr("did not answer within"));
+  EXPECT_TRUE(wait_until([&] { return save(database, 1).result() == proto::DataOk; }));
+}
+
+TEST_F(PostgresFaults, SeveralThatBeginAtOnceMakeOneSchema) {
+  std::vector<std::thread> openers;
+  std::atomic<int> failures = 0;
+  for (int i = 0; i < 8; ++i) {
+    openers.emplace_back([&] {
+      try {
+        static_cast<void>(data::open(database, 20s));
+      } catch (const Failure& failure) {
+        ADD_FAILURE() << failure.what();
+        ++failures;
+      }
+    });
+  }
+  for (auto& opener : openers) opener.join();
+  EXPECT_EQ(failures, 0);
+  EXPECT_EQ(server.sql("SELECT count(*) FROM cellmesh_migrations", name), "1\n");
+}
+
+TEST_F(PostgresFaults, ASchemaThatIsNewerIsRefused) {
+  static_cast<void>(data::open(database, 5s));
+  static_cast<void>(server.sql("INSERT INTO cellmesh_migrations (number, name) VALUES (99, 'of the future')", name));
+  try {
+    static_cast<void>(data::open(database, 5s));
+    FAIL() << "it was opened";
+  } catch (const Failure& failure) {
+    EXPECT_THAT(failure.what(), HasSubstr("number 99"));
+    EXPECT_THAT(failure.what(), HasSubstr("as new as the schema"));
+  }
+}
+
+TEST_F(PostgresFaults, WritersOfTheSameRowsDoNotLoseAWrite) {
+  static_cast<void>(data::open(database, 5s));
+  std::vector<std::thread> writers;
+  std::atomic<std::uint64_t> done = 0;
+  for (int i = 0; i < 4; ++i) {
+    writers.emplace_back([&] {
+      std::uint64_t version = 0;
+      for (int n = 0; n < 25;) {
+        const auto ack = save(database, version);
+        if (ack.result() == proto::DataOk) {
+          version = ack.versions(0);
+          ++done;
+          ++n;
+        } else if (ack.result() == proto::DataConflict) {
+          version = ack.found().version();
+        } else {
+          ASSERT_FALSE(ack.unsure()) << ack.text();
+        }
+      }
+    });
+  }
+  for (auto& writer : writers) writer.join();
+  EXPECT_EQ(done, 100U);
+  EXPECT_EQ(stored(database), 100U);
+}
+
+TEST_F(PostgresFaults, APasswordIsNeverShown) {
+  EXPECT_THAT(data::shown(database), Not(HasSubstr(PostgresServer::password())));
+  auto wrong = database;
+  wrong.replace(wrong.find(PostgresServer::password()), 1, "X");
+  try {
+    static_cast<void>(data::open(wrong, 5s));
+    FAIL() << "it was let in";
+  } catch (const Failure& failure) {
+    EXPECT_THAT(failure.what(), Not(HasSubstr("-secret-of-tests")));
+    EXPECT_THAT(failure.what(), HasSubstr("password"));
+  }
+}
+
+// Figures, when asked for: durable saves of one row each a second, by how many share a transaction.
+TEST(DataFigures, DISABLED_DurableSaves) {
+  const TempDir folder;
+  const Entered entered;
+  PostgresServer server(PostgresServer::Disk::synced);
+  for (const std::string& database : {"sqlite:" + (folder / "data.db").string(), server.url()}) {
+    for (const int callers : {1, 16, 64}) {
+      int saved = 0;
+      const auto start = std::chrono::steady_clock::now();
+      while (std::chrono::steady_clock::now() - start < 2s) {
+        proto::DataJob job;
+        job.set_database(database);
+        job.set_timeout_ms(5000);
+        for (int i = 0; i < callers; ++i) {
+          auto& write = *job.add_steps()->mutable_save()->add_writes();
+          write.mutable_key()->set_table("t");
+          write.mutable_key()->set_key("player-" + std::to_string((saved + i) % 1000));
+          write.set_any_version(true);
+          write.set_value(std::string(100, 'x'));
+        }
+        ASSERT_EQ(data::run_job(job).steps(0).save().result(), proto::DataOk);
+        saved += callers;
+      }
+      std::printf("%-10s %2d callers: %d saves/s\n", database.substr(0, 6).c_str(), callers, saved / 2);
+    }
+  }
+}
+
+}  // namespace
