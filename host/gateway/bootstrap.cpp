@@ -130,12 +130,39 @@ Status read_plugins(std::optional<std::vector<std::string>>& out, const std::str
   return {};
 }
 
-constexpr std::array<BootstrapOption, 18> kOptions{{
+// `agent/transports=tcp,tls; login/port=0`
+Status read_settings(std::map<std::string, std::map<std::string, std::string>>& out, std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n";
+  while (!text.empty()) {
+    const std::size_t semicolon = text.find(';');
+    std::string_view one = text.substr(0, semicolon);
+    text = semicolon == std::string_view::npos ? std::string_view() : text.substr(semicolon + 1);
+    one.remove_prefix(std::min(one.size(), one.find_first_not_of(kSpace)));
+    one = one.substr(0, one.find_last_not_of(kSpace) + 1);
+    if (one.empty()) continue;
+    const std::size_t equals = one.find('=');
+    const std::string_view name = one.substr(0, equals);
+    const std::size_t slash = name.find('/');
+    if (equals == std::string_view::npos || slash == 0 || slash >= name.size() - 1) {
+      return error("must be settings such as agent/heartbeat_sec=10; login/timeout_sec=5");
+    }
+    out[std::string(name.substr(0, slash))][std::string(name.substr(slash + 1))] = one.substr(equals + 1);
+  }
+  return {};
+}
+
+constexpr std::array<BootstrapOption, 20> kOptions{{
     {"dev", "CELLMESH_DEV", "dev", "", "Run alone: no Consul, every plugin of the folder, login on port 8001.", false,
      [](Bootstrap& b, const std::string& v) { return read_bool(b.dev, v); }},
     {"login_port", "CELLMESH_LOGIN_PORT", "login-port", "PORT",
      "With --dev: port of the login frontend; 0: any free one (8001).", false,
      [](Bootstrap& b, const std::string& v) { return read_number(b.login_port, v, 65535); }},
+    {"login_ws_port", "CELLMESH_LOGIN_WS_PORT", "login-ws-port", "PORT",
+     "With --dev: port of login's WebSocket and the demo page; 0: any free one (the one after login's: 8002).", false,
+     [](Bootstrap& b, const std::string& v) { return read_number(b.login_ws_port.emplace(), v, 65535); }},
+    {"set", "CELLMESH_SET", "set", "SETTINGS",
+     "With --dev: values of settings, agent/transports=tcp,tls; login/port=0.", false,
+     [](Bootstrap& b, const std::string& v) { return read_settings(b.settings, v); }},
     {"consul.url", "CELLMESH_CONSUL", "consul", "URL", "Where Consul is, such as http://127.0.0.1:8500.", false,
      [](Bootstrap& b, const std::string& v) { return read_url(b.consul_url, v); }},
     {"consul.token", "CELLMESH_CONSUL_TOKEN", "", "TOKEN", "Consul's ACL token.", false,
@@ -238,6 +265,9 @@ Status settle_discovery(Bootstrap& bootstrap, const Layers& layers) {
   }
   if (!bootstrap.dev && bootstrap.consul_url.empty())
     return error("this host has no way to find others; " + std::string(kNoConsul));
+  if (!bootstrap.dev && !bootstrap.settings.empty())
+    return error(layers.at("set").place +
+                 " is for --dev; with Consul, settings stand in its KV: cellmesh ctl settings");
   return {};
 }
 

@@ -34,6 +34,10 @@ struct Bootstrap {
   std::string log_file;  // empty: stderr
   std::uint32_t drain_seconds = 10;
   std::uint32_t login_port = 8001;  // with `dev`: of the login frontend; 0: any free one
+  // With `dev`: of its WebSocket and the demo page; 0: any free one. Nothing: the one after login_port.
+  std::optional<std::uint32_t> login_ws_port;
+  // With `dev`: values of settings, by service and name, which hold until they are changed.
+  std::map<std::string, std::map<std::string, std::string>> settings;
 };
 
 // One value of the bootstrap, as it is called in each of its sources.

@@ -147,7 +147,17 @@ void Gateway::build_plugins() {
   config.identity = {bootstrap_.name, bootstrap_.index, bootstrap_.group, bootstrap_.mesh, boot_};
   config.plugin_dir = bootstrap_.plugin_dir;
   config.patience.drain = std::chrono::seconds(bootstrap_.drain_seconds);
-  if (bootstrap_.dev) config.setting_overrides["login"]["port"] = std::to_string(bootstrap_.login_port);
+  if (bootstrap_.dev) {
+    // Both next to each other, so that who asks for any port gets any.
+    const std::uint32_t next =
+        bootstrap_.login_port == 0 || bootstrap_.login_port == 65'535 ? 0 : bootstrap_.login_port + 1;
+    config.setting_overrides["login"] = {{"port", std::to_string(bootstrap_.login_port)},
+                                         {"ws_port", std::to_string(bootstrap_.login_ws_port.value_or(next))},
+                                         {"demo_page", "true"}};
+    for (const auto& [service, values] : bootstrap_.settings) {
+      for (const auto& [name, value] : values) config.setting_overrides[service].insert_or_assign(name, value);
+    }
+  }
   std::error_code ec;
   config.rehearsal_program = std::filesystem::read_symlink("/proc/self/exe", ec);
   plugin::PluginManagerHooks hooks;
@@ -205,15 +215,16 @@ void Gateway::on_plugins_up(const base::Status& status) {
   }
   if (ready_.exchange(true)) return;
   if (!bootstrap_.ready_file.empty()) {
-    if (auto written = write_ready_file(bootstrap_.ready_file, bootstrap_.name, registry_); !written) {
+    if (auto written = write_ready_file(bootstrap_.ready_file, bootstrap_.name, registry_, *sessions_); !written) {
       fail(written.error().text);
       return;
     }
   }
   const auto services = registry_.snapshot();
   for (const auto& entry : services->entries) {
-    if (entry.host.empty() && !entry.public_address.empty()) {
-      logger().info("{} takes clients at {}", names_.service_id(entry.ref), entry.public_address);
+    if (!entry.host.empty()) continue;
+    for (const auto& listener : sessions_->listeners(entry.ref)) {
+      logger().info("{} takes clients at {}", names_.service_id(entry.ref), listener.url);
     }
   }
   logger().info("ready after {} ms plugins={}", steady_ms() - started_ms_, fmt::join(plugins_->loaded(), ","));

@@ -166,6 +166,7 @@ admin::Handlers Gateway::commands() {
     for (const auto& row : sessions_->list(owner, limit)) {
       page.clients.push_back(
           json::object{{"client", std::string(names_.service_id(row.id.agent)) + "/" + std::to_string(row.id.session)},
+                       {"transport", row.transport},
                        {"address", row.address},
                        {"admitted", row.admitted},
                        {"bindings", strings(row.bindings)},

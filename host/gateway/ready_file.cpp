@@ -9,16 +9,23 @@
 
 namespace cm::gateway {
 
-base::Status write_ready_file(const std::string& path, const std::string& host, const routing::Registry& registry) {
+base::Status write_ready_file(const std::string& path, const std::string& host, const routing::Registry& registry,
+                              const routing::Frontends& frontends) {
   namespace json = boost::json;
-  json::array frontends;
+  json::array rows;
   const auto services = registry.snapshot();
   for (const auto& entry : services->entries) {
-    if (!entry.host.empty() || entry.public_address.empty()) continue;
-    frontends.push_back(json::object{
-        {"service", registry.names().service_id(entry.ref)}, {"transport", "tcp"}, {"address", entry.public_address}});
+    if (!entry.host.empty()) continue;
+    for (const auto& listener : frontends.listeners(entry.ref)) {
+      std::string address = listener.url.substr(listener.url.find("//") + 2);
+      if (address.ends_with('/')) address.pop_back();
+      rows.push_back(json::object{{"service", registry.names().service_id(entry.ref)},
+                                  {"transport", routing::name(listener.transport)},
+                                  {"address", std::move(address)},
+                                  {"url", listener.url}});
+    }
   }
-  const json::object root{{"host", host}, {"pid", getpid()}, {"frontends", std::move(frontends)}};
+  const json::object root{{"host", host}, {"pid", getpid()}, {"frontends", std::move(rows)}};
   const std::string temporary = path + "." + std::to_string(getpid()) + ".tmp";
   std::ofstream file(temporary, std::ios::trunc);
   file << json::serialize(root) << '\n';

@@ -42,6 +42,8 @@ class Buffer {
 
   [[nodiscard]] std::span<const std::byte> bytes() const { return {data_ + begin_, end_ - begin_}; }
   [[nodiscard]] std::size_t size() const { return end_ - begin_; }
+  // To change what is there.
+  [[nodiscard]] std::byte* front() { return data_ + begin_; }
   [[nodiscard]] bool empty() const { return begin_ == end_; }
 
   // At least `size` bytes to write at the back; what is written counts after commit().

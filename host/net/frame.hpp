@@ -11,6 +11,12 @@ inline constexpr std::size_t kFrameHeader = 4;
 inline constexpr std::size_t kMaxFrameBody = 65'533;
 inline constexpr std::size_t kMaxFrame = kFrameHeader + kMaxFrameBody;
 
+// The extended form, in which transports bring what that cannot carry: a u16 of 0, a little-endian u32 length of what
+// follows, u16 message id, body. Taken only where bodies over kMaxFrameBody are; never seen on a wire.
+inline constexpr std::size_t kLengthBytes = 2;
+inline constexpr std::size_t kExtendedLength = 6;
+inline constexpr std::size_t kMaxExtendedBody = 1U << 20U;
+
 struct Decoded {
   enum class Status : std::uint8_t {
     complete,
@@ -26,6 +32,11 @@ struct Decoded {
 
 // Looks at the frame that `bytes` begins with.
 [[nodiscard]] Decoded decode_frame(std::span<const std::byte> bytes, std::size_t max_body) noexcept;
+
+// Writes the length of a frame whose id and body have `size` bytes: kLengthBytes of them.
+void encode_length(std::byte* to, std::size_t size) noexcept;
+// Writes the extended length of a frame whose id and body have `size` bytes: kExtendedLength of them.
+void encode_extended_length(std::byte* to, std::size_t size) noexcept;
 
 // Writes kFrameHeader + body.size() bytes; the body is at most kMaxFrameBody.
 void encode_frame(std::byte* to, std::uint16_t id, std::span<const std::byte> body) noexcept;

@@ -28,12 +28,12 @@ class FrameReader {
     std::span<std::byte> all;    // what was kept, then `space`; when it was copied to the scratch
   };
   // Where to read to. `scratch` holds at least kCopy + kRead.
-  [[nodiscard]] Window begin(BufferPool& pool, std::span<std::byte> scratch) {
+  [[nodiscard]] Window begin(BufferPool& pool, std::span<std::byte> scratch, std::size_t max_body) {
     if (kept_.size() <= kCopy) {
       std::copy_n(kept_.bytes().data(), kept_.size(), scratch.data());
       return {scratch.subspan(kept_.size(), kRead), scratch.first(kept_.size() + kRead)};
     }
-    const Decoded d = decode_frame(kept_.bytes(), kMaxFrameBody);
+    const Decoded d = decode_frame(kept_.bytes(), std::max(max_body, kMaxFrameBody));
     const std::size_t missing = d.size > kept_.size() ? d.size - kept_.size() : kRead;
     return {kept_.space(pool, missing).first(missing), {}};
   }
@@ -74,7 +74,7 @@ class FrameReader {
 
   [[nodiscard]] std::size_t kept() const { return kept_.size(); }
   // The frame that was not taken or is malformed or too large; only its header is looked at.
-  [[nodiscard]] std::uint16_t next_id() const { return decode_frame(kept_.bytes(), kMaxFrameBody).id; }
+  [[nodiscard]] std::uint16_t next_id(std::size_t max_body) const { return decode_frame(kept_.bytes(), max_body).id; }
   void release(BufferPool& pool) { kept_.release(pool); }
 
  private:

@@ -67,7 +67,7 @@ bool TcpTransport::waited() {
   return false;
 }
 
-void TcpTransport::shutdown_write() {
+void TcpTransport::shutdown_write(std::uint16_t /*code*/) {
   error_code ec;
   socket_.shutdown(Socket::shutdown_send, ec);
 }

@@ -20,10 +20,11 @@ class TcpTransport final : public Transport {
   Io write(std::span<const std::byte> bytes) override;
   void wait_read() override;
   void wait_write() override;
-  void shutdown_write() override;
+  void shutdown_write(std::uint16_t code) override;
   void close() override;
   [[nodiscard]] bool busy() const override { return waits_ != 0; }
   [[nodiscard]] std::string peer() const override;
+  [[nodiscard]] std::string_view name() const override { return "tcp"; }
 
  private:
   bool waited();

@@ -2,14 +2,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace cm::net {
 
 // A client's connection. Its user sees one stream of client frames (see frame.hpp) in either direction; a transport
-// whose wire looks otherwise (WebSocket, TLS) translates inside. Readiness style: wait, then read or write once without
-// blocking. Owned by its session, lives on one io worker, all calls there; freed when it is closed and not busy().
+// whose wire looks otherwise (WebSocket) translates inside, and may bring frames of the extended form. Readiness style:
+// wait, then read or write once without blocking. Owned by its session, lives on one io worker, all calls there; freed
+// when it is closed and not busy().
 class Transport {
  public:
   enum class State : std::uint8_t {
@@ -42,6 +45,12 @@ class Transport {
 
   virtual void attach(Handler& handler) = 0;
 
+  // Agrees with the peer on what comes before the first frame (TLS, the upgrade to WebSocket), once, before all below.
+  // done(false): it came to nothing, or was no client; close() it. Takes as long as the peer wants: its user sets a
+  // limit.
+  using Done = std::function<void(bool)>;
+  virtual void handshake(Done done) { done(true); }
+
   [[nodiscard]] virtual Io read(std::span<std::byte> into) = 0;
   [[nodiscard]] virtual Io write(std::span<const std::byte> bytes) = 0;
 
@@ -50,14 +59,17 @@ class Transport {
   // One on_writable() when a write may take something. Not again before it came.
   virtual void wait_write() = 0;
 
-  // Says to the peer that no more comes, after what was written.
-  virtual void shutdown_write() = 0;
+  // Says to the peer that no more comes, after what was written, and why: a close code of WebSocket (RFC 6455, 7.4),
+  // for those that have one.
+  virtual void shutdown_write(std::uint16_t code) = 0;
   virtual void close() = 0;
   // A wait is pending: on_released() will come after close().
   [[nodiscard]] virtual bool busy() const = 0;
 
   // `203.0.113.7:50123`; empty when it is gone. For people.
   [[nodiscard]] virtual std::string peer() const = 0;
+  // `tcp`, `tls`, `ws`, `wss`.
+  [[nodiscard]] virtual std::string_view name() const = 0;
 };
 
 }  // namespace cm::net

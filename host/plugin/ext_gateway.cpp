@@ -8,32 +8,14 @@ namespace {
 using routing::Kind;
 using routing::ServiceRef;
 
-// Why the options are none; empty when they are good.
-std::string_view read_options(const cm_frontend_options* in, routing::FrontendOptions& out) {
-  if (in == nullptr || in->struct_size < sizeof(cm_frontend_options)) return "frontend options are NULL or too short";
-  if (in->port > 65'535) return "a frontend's port is over 65535";
-  if (in->max_body > CM_MAX_CLIENT_BODY) return "a frontend's max_body is over CM_MAX_CLIENT_BODY";
-  out.routes = in->routes != 0;
-  if (in->address != nullptr && *in->address != '\0') out.address = in->address;
-  if (in->public_host != nullptr) out.public_host = in->public_host;
-  out.port = static_cast<std::uint16_t>(in->port);
-  if (in->max_clients != 0) out.max_clients = in->max_clients;
-  if (in->max_body != 0) out.max_body = in->max_body;
-  if (in->outbox_limit != 0) out.outbox_limit = in->outbox_limit;
-  out.idle_timeout_ms = in->idle_timeout_ms;
-  out.admit_timeout_ms = in->admit_timeout_ms;
-  if (in->max_refused != 0) out.max_refused = in->max_refused;
-  return {};
-}
-
 cm_status open(const cm_host* host, const cm_frontend_options* options, uint16_t* port) {
   return on_sender(host, [&](Service& s) -> cm_status {
     routing::FrontendOptions read;
-    if (const auto why = read_options(options, read); !why.empty()) return s.invalid(why);
+    if (const auto why = read_frontend_options(options, read); !why.empty()) return s.invalid(why);
     if (s.draining()) return CM_STOPPING;
     if (s.has_frontend()) return s.invalid("it has a frontend already");
     std::uint16_t got = 0;
-    if (auto status = s.open_frontend(read, got); !status) {
+    if (auto status = s.open_frontend(read, nullptr, got); !status) {
       s.log(spdlog::level::err, "cannot open its frontend: " + status.error().text);
       return CM_UNAVAILABLE;
     }
@@ -45,7 +27,7 @@ cm_status open(const cm_host* host, const cm_frontend_options* options, uint16_t
 cm_status update(const cm_host* host, const cm_frontend_options* options) {
   return on_sender(host, [&](Service& s) -> cm_status {
     routing::FrontendOptions read;
-    if (const auto why = read_options(options, read); !why.empty()) return s.invalid(why);
+    if (const auto why = read_frontend_options(options, read); !why.empty()) return s.invalid(why);
     if (!s.has_frontend()) return s.invalid("it has no frontend to update");
     if (auto status = s.surroundings().frontends->update(s.ref(), read); !status) {
       return s.invalid(status.error().text);
@@ -112,6 +94,23 @@ uint64_t client_count(const cm_host* host, uint64_t* admitted) {
 }
 
 }  // namespace
+
+std::string_view read_frontend_options(const cm_frontend_options* in, routing::FrontendOptions& out) {
+  if (in == nullptr || in->struct_size < sizeof(cm_frontend_options)) return "frontend options are NULL or too short";
+  if (in->port > 65'535) return "a frontend's port is over 65535";
+  if (in->max_body > CM_MAX_CLIENT_BODY) return "a frontend's max_body is over CM_MAX_CLIENT_BODY";
+  out.routes = in->routes != 0;
+  if (in->address != nullptr && *in->address != '\0') out.address = in->address;
+  if (in->public_host != nullptr) out.public_host = in->public_host;
+  out.port = static_cast<std::uint16_t>(in->port);
+  if (in->max_clients != 0) out.max_clients = in->max_clients;
+  if (in->max_body != 0) out.max_body = in->max_body;
+  if (in->outbox_limit != 0) out.outbox_limit = in->outbox_limit;
+  out.idle_timeout_ms = in->idle_timeout_ms;
+  out.admit_timeout_ms = in->admit_timeout_ms;
+  if (in->max_refused != 0) out.max_refused = in->max_refused;
+  return {};
+}
 
 const cm_host_gateway kHostGateway{
     sizeof(cm_host_gateway), 0, &open, &update, &intercept, &release, &admit, &bind, &unbind, &client_count};

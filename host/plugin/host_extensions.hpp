@@ -6,7 +6,9 @@
 #include <string_view>
 #include <utility>
 
+#include "cellmesh/abi/gateway.h"
 #include "cellmesh/abi/host.h"
+#include "cellmesh/abi/listeners.h"
 #include "cellmesh/abi/log.h"
 #include "cellmesh/abi/metrics.h"
 #include "plugin/service.hpp"
@@ -26,6 +28,7 @@ extern const cm_host_metrics kHostMetrics;
 extern const cm_host_directory kHostDirectory;
 extern const cm_host_clients kHostClients;
 extern const cm_host_gateway kHostGateway;
+extern const cm_host_listeners kHostListeners;
 extern const cm_host_channel kHostChannel;
 extern const cm_host_offload kHostOffload;
 
@@ -79,6 +82,9 @@ cm_status on_sender(const cm_host* host, Fn&& fn) {
 [[nodiscard]] inline std::span<const std::byte> body_of(const std::uint8_t* data, std::size_t size) {
   return std::as_bytes(std::span(data, data == nullptr ? 0 : size));
 }
+
+// Why the options of a frontend are none; empty when they are good.
+[[nodiscard]] std::string_view read_frontend_options(const cm_frontend_options* in, routing::FrontendOptions& out);
 
 // A handler's name and its cookie; empty when they are good, else why not.
 [[nodiscard]] std::string_view bad_handler(const char* handler, const std::uint8_t* cookie, std::size_t cookie_size);

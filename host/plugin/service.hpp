@@ -91,7 +91,9 @@ class Service final : public std::enable_shared_from_this<Service> {
   cm_status invalid(std::string_view why);
   void report_fault(std::string_view what);
   [[nodiscard]] bool has_frontend() const;
-  base::Status open_frontend(const routing::FrontendOptions& options, std::uint16_t& port);
+  // `first`: what its first listener is in place of TCP; may be null.
+  base::Status open_frontend(const routing::FrontendOptions& options, const routing::ListenerOptions* first,
+                             std::uint16_t& port);
 
   struct Call {
     routing::ServiceRef to = routing::ServiceRef::none;

@@ -77,10 +77,11 @@ bool Service::has_frontend() const {
   return has_frontend_;
 }
 
-base::Status Service::open_frontend(const routing::FrontendOptions& options, std::uint16_t& port) {
+base::Status Service::open_frontend(const routing::FrontendOptions& options, const routing::ListenerOptions* first,
+                                    std::uint16_t& port) {
   auto* frontends = surroundings_.frontends;
   if (frontends == nullptr) return base::error("this host has no frontends");
-  const auto opened = frontends->open(ref_, options);
+  const auto opened = first != nullptr ? frontends->open(ref_, options, *first) : frontends->open(ref_, options);
   if (!opened) return opened.error();
   bool accept = false;
   bool keep = false;

@@ -37,4 +37,25 @@ inline constexpr std::size_t kCloseReasons = CM_CLOSE_FULL + 1;
   return reason != CloseReason::none && reason != CloseReason::by_client && reason != CloseReason::done;
 }
 
+// The close code of WebSocket (RFC 6455, 7.4.1) that says it.
+[[nodiscard]] constexpr std::uint16_t close_code(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::none:
+    case CloseReason::by_client:
+    case CloseReason::done:
+      return 1000;
+    case CloseReason::going_down:
+    case CloseReason::gateway_lost:
+      return 1001;
+    case CloseReason::malformed:
+      return 1007;
+    case CloseReason::too_large:
+      return 1009;
+    case CloseReason::full:
+      return 1013;  // try again later
+    default:
+      return 1008;  // against the rules
+  }
+}
+
 }  // namespace cm::session

@@ -21,6 +21,7 @@ class Counter {
 // What one worker's sessions count. Written by the worker.
 struct Counters {
   Counter accepted;
+  Counter not_entered;                                 // connections that came to nothing before they were clients
   Counter bytes_in, messages_in;                       // messages that were handed on
   Counter bytes_out, messages_out;                     // notices too
   Counter blocked, not_admitted, no_service, refused;  // messages that were not handed on
@@ -35,7 +36,7 @@ struct Counters {
 
 // The same, summed over workers.
 struct Stats {
-  std::uint64_t accepted = 0;
+  std::uint64_t accepted = 0, not_entered = 0;
   std::uint64_t bytes_in = 0, messages_in = 0, bytes_out = 0, messages_out = 0;
   std::uint64_t blocked = 0, not_admitted = 0, no_service = 0, refused = 0;
   std::uint64_t held = 0, paused = 0, dropped = 0, unknown_session = 0, bad_command = 0, lost_ends = 0;
@@ -43,6 +44,7 @@ struct Stats {
 
   void add(const Counters& c) {
     accepted += c.accepted.get();
+    not_entered += c.not_entered.get();
     bytes_in += c.bytes_in.get();
     messages_in += c.messages_in.get();
     bytes_out += c.bytes_out.get();

@@ -28,6 +28,12 @@ class Gateway final : public routing::Frontends {
   void stop();
 
   base::Result<Opened> open(routing::ServiceRef owner, const routing::FrontendOptions& options) override;
+  base::Result<Opened> open(routing::ServiceRef owner, const routing::FrontendOptions& options,
+                            const routing::ListenerOptions& first) override;
+  base::Result<Listener> add_listener(routing::ServiceRef owner, const routing::ListenerOptions& options) override;
+  base::Status update_listener(routing::ServiceRef owner, std::uint32_t number,
+                               const routing::ListenerOptions& options) override;
+  [[nodiscard]] std::vector<Listener> listeners(routing::ServiceRef owner) const override;
   std::shared_ptr<routing::Destination> clients(routing::ServiceRef owner) override;
   void accept(routing::ServiceRef owner) override;
   base::Status update(routing::ServiceRef owner, const routing::FrontendOptions& options) override;
@@ -43,14 +49,26 @@ class Gateway final : public routing::Frontends {
   [[nodiscard]] std::vector<ClientRow> list(routing::ServiceRef owner, std::size_t limit);
 
  private:
+  struct Door {
+    std::shared_ptr<net::Listener> listener;
+    Port* port = nullptr;  // the frontend's
+    Listener info;
+  };
   struct Open {
     std::shared_ptr<Frontend> frontend;
-    std::shared_ptr<net::Listener> listener;
     std::shared_ptr<FrontendClients> clients;
+    routing::FrontendOptions options;  // as opened
+    // Guarded by State::mutex.
+    std::vector<Door> doors;
+    bool accepting = false;
+    bool closing = false;
   };
   struct State;  // what callbacks on the workers share
 
   [[nodiscard]] std::shared_ptr<Open> find(routing::ServiceRef owner) const;
+  base::Result<Door> open_door(Open& open, const routing::ListenerOptions& options) const;
+  void accept_at(const std::shared_ptr<Open>& open, const Door& door) const;
+  [[nodiscard]] std::vector<Door> doors(const Open& open) const;
 
   // Constant after construction.
   routing::Registry& registry_;

@@ -23,7 +23,8 @@ class SessionTable;
 // is freed at the end of a turn.
 class Session final : public net::Transport::Handler, public net::Flushable {
  public:
-  Session(SessionTable& table, Shard& shard, std::unique_ptr<net::Transport> transport, std::uint64_t number);
+  Session(SessionTable& table, Shard& shard, const Port& port, std::unique_ptr<net::Transport> transport,
+          std::uint64_t number);
   ~Session() override;
 
   // Announces the client to its agent and begins to read.
@@ -57,6 +58,7 @@ class Session final : public net::Transport::Handler, public net::Flushable {
   [[nodiscard]] std::size_t queued() const { return outbox_.size(); }
   [[nodiscard]] std::int64_t age_ms() const;
   [[nodiscard]] std::string peer() const { return transport_->peer(); }
+  [[nodiscard]] std::string_view transport() const { return transport_->name(); }
   [[nodiscard]] Shard& shard() const { return shard_; }
 
   // Its place in the table's lists; the table's.
@@ -71,6 +73,8 @@ class Session final : public net::Transport::Handler, public net::Flushable {
   void on_released() override;
   // net::Flushable
   void flush() override;
+
+  [[nodiscard]] std::size_t max_body() const { return port_.max_body.load(std::memory_order_relaxed); }
 
   void resume();
   bool announce();
@@ -92,6 +96,7 @@ class Session final : public net::Transport::Handler, public net::Flushable {
 
   SessionTable& table_;
   Shard& shard_;
+  const Port& port_;
   const std::unique_ptr<net::Transport> transport_;
   ClientState state_;
   net::FrameReader reader_;

@@ -19,8 +19,14 @@ constexpr std::int64_t kTickMs = 100;
 static_assert(sizeof(Session) <= 256);
 }  // namespace
 
-Session::Session(SessionTable& table, Shard& shard, std::unique_ptr<Transport> transport, std::uint64_t number)
-    : table_(table), shard_(shard), transport_(std::move(transport)), opened_(table.clock()), heard_(table.clock()) {
+Session::Session(SessionTable& table, Shard& shard, const Port& port, std::unique_ptr<Transport> transport,
+                 std::uint64_t number)
+    : table_(table),
+      shard_(shard),
+      port_(port),
+      transport_(std::move(transport)),
+      opened_(table.clock()),
+      heard_(table.clock()) {
   state_.id = {shard.frontend->owner, number};
   shard_.frontend->entered();
   transport_->attach(*this);
@@ -37,8 +43,8 @@ void Session::resume() {
   if (!announced_ && !announce()) return;
   if (reader_.kept() != 0 && !state_.held) {
     parsing_ = true;
-    const auto status = reader_.resume(table_.pool(), shard_.options.max_body,
-                                       [this](std::uint16_t id, auto body) { return take(id, body); });
+    const auto status =
+        reader_.resume(table_.pool(), max_body(), [this](std::uint16_t id, auto body) { return take(id, body); });
     parsed(status);
   }
   arm_read();
@@ -79,7 +85,7 @@ void Session::on_readable() {
 }
 
 void Session::read_input() {
-  const auto window = reader_.begin(table_.pool(), table_.worker().read_buffer());
+  const auto window = reader_.begin(table_.pool(), table_.worker().read_buffer(), max_body());
   const Transport::Io io = transport_->read(window.space);
   if (io.bytes != 0) {
     heard_ = table_.clock();
@@ -88,7 +94,7 @@ void Session::read_input() {
       reader_.keep(table_.pool(), window, io.bytes);
     } else {
       parsing_ = true;
-      parsed(reader_.end(table_.pool(), window, io.bytes, shard_.options.max_body,
+      parsed(reader_.end(table_.pool(), window, io.bytes, max_body(),
                          [this](std::uint16_t id, auto body) { return take(id, body); }));
     }
   }
@@ -117,9 +123,9 @@ void Session::parsed(FrameReader::Status status) {
   parsing_ = false;
   if (phase_ != Phase::open) return;
   if (status == FrameReader::Status::malformed) {
-    close(CloseReason::malformed, {}, reader_.next_id());
+    close(CloseReason::malformed, {}, reader_.next_id(max_body()));
   } else if (status == FrameReader::Status::too_large) {
-    close(CloseReason::too_large, {}, reader_.next_id());
+    close(CloseReason::too_large, {}, reader_.next_id(max_body()));
   }
 }
 

@@ -116,7 +116,7 @@ void Session::half_close() {
   if (input_ended_) return finish();
   phase_ = Phase::lingering;
   deadline_ = table_.clock() + kLingerTime;
-  transport_->shutdown_write();
+  transport_->shutdown_write(close_code(reason_));
   if (reading_) return;
   reading_ = true;
   transport_->wait_read();

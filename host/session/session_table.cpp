@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "net/tcp_transport.hpp"
 
 namespace cm::session {
 namespace {
@@ -126,36 +127,57 @@ void SessionTable::intercept(ServiceRef owner, std::uint16_t msg_id) {
   if (shard != nullptr && !shard->rules.intercepts(msg_id)) shard->rules.intercepted.push_back(msg_id);
 }
 
-void SessionTable::adopt(const std::shared_ptr<Frontend>& frontend, std::unique_ptr<net::Transport> transport,
-                         bool full) {
+void SessionTable::enter(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket) {
+  const Shard* shard = find(frontend->owner);
+  if (shard == nullptr || shard->frontend != frontend) {
+    port.handshakes.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  const Port::Config config = port.config();
+  std::unique_ptr<net::Transport> transport;
+  if (port.tls) {
+    transport = port.tls->transport(worker_.context(), std::move(socket));
+  } else {
+    transport = std::make_unique<net::TcpTransport>(worker_.context(), std::move(socket));
+  }
+  if (routing::is_websocket(port.transport)) {
+    transport = net::make_websocket(std::move(transport), worker_.context(), pool_, config.websocket, port.max_body);
+  }
+  entrance_.admit(frontend, port, std::move(transport), config.handshake_timeout);
+}
+
+std::unique_ptr<net::Transport> SessionTable::adopt(const std::shared_ptr<Frontend>& frontend, const Port& port,
+                                                    std::unique_ptr<net::Transport> transport, bool full) {
   Shard* shard = find(frontend->owner);
   const bool wanted = shard != nullptr && shard->frontend == frontend && !frontend->closed;
   if (!wanted || (full && closing_.size() >= kMaxClosing)) {
     if (!full) frontend->clients.fetch_sub(1, std::memory_order_relaxed);
-    transport->close();
-    return;
+    return transport;
   }
   do {
     ++next_;
   } while (next_ == 0 || sessions_.contains(next_));
-  auto made = std::make_unique<Session>(*this, *shard, std::move(transport), prefix_ | next_);
+  auto made = std::make_unique<Session>(*this, *shard, port, std::move(transport), prefix_ | next_);
   Session& session = *made;
   sessions_.emplace(next_, std::move(made));
   if (full) {
     session.index = kUnlisted;
     session.close(CloseReason::full);
-    return;
+    return nullptr;
   }
   counters_.accepted.add();
   session.index = static_cast<std::uint32_t>(shard->sessions.size());
   shard->sessions.push_back(&session);
   session.start();
+  return nullptr;
 }
 
 void SessionTable::close_all(ServiceRef owner, CloseReason reason, std::string_view text) {
   drain(std::numeric_limits<std::size_t>::max());
   Shard* shard = find(owner);
-  while (shard != nullptr && !shard->sessions.empty()) shard->sessions.back()->close(reason, text);
+  if (shard == nullptr) return;
+  entrance_.close_all(*shard->frontend);
+  while (!shard->sessions.empty()) shard->sessions.back()->close(reason, text);
 }
 
 void SessionTable::abort_all(ServiceRef owner) {
@@ -178,6 +200,7 @@ void SessionTable::tick(std::int64_t now_ms) {
   if (ticks > clock_) clock_ = static_cast<std::uint32_t>(ticks);
   retry_told();
   retry_waiting();
+  entrance_.tick();
   // Backwards: who ends makes room for one from behind, which was looked at.
   for (std::size_t i = closing_.size(); i-- > 0;) closing_[i]->check_deadline();
   if (clock_ - swept_ < kSweep) return;
@@ -193,7 +216,8 @@ void SessionTable::list(ServiceRef owner, std::size_t limit, std::vector<ClientR
   if (shard == nullptr) return;
   for (const Session* session : shard->sessions) {
     if (into.size() >= limit) return;
-    ClientRow row{session->id(), session->peer(), session->admitted(), {}, session->queued(), session->age_ms()};
+    ClientRow row{session->id(),     session->peer(),  std::string(session->transport()), session->admitted(), {},
+                  session->queued(), session->age_ms()};
     session->peers().for_each([&](const Peers::Peer& peer) {
       if (peer.bound) row.bindings.emplace_back(names().service_id(peer.service));
     });

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "net/buffer.hpp"
+#include "net/fd.hpp"
 #include "net/io_worker.hpp"
 #include "routing/envelope_queue.hpp"
 #include "session/counters.hpp"
+#include "session/entrance.hpp"
 #include "session/frontend.hpp"
 #include "session/session.hpp"
 
@@ -31,6 +33,7 @@ struct SessionNumber {
 struct ClientRow {
   routing::ClientId id;
   std::string address;
+  std::string transport;
   bool admitted = false;
   std::vector<std::string> bindings;  // service ids
   std::uint64_t queued_bytes = 0;
@@ -64,7 +67,11 @@ class SessionTable final : public net::Wakeable,
   void update(routing::ServiceRef owner, const routing::FrontendOptions& options);
   void intercept(routing::ServiceRef owner, std::uint16_t msg_id);
   // A client connected; the place that it takes on the frontend is counted, or `full` is told to it.
-  void adopt(const std::shared_ptr<Frontend>& frontend, std::unique_ptr<net::Transport> transport, bool full);
+  // Gives back the transport of one that is not wanted any more.
+  [[nodiscard]] std::unique_ptr<net::Transport> adopt(const std::shared_ptr<Frontend>& frontend, const Port& port,
+                                                      std::unique_ptr<net::Transport> transport, bool full);
+  // Somebody connected who has to agree on his transport first; counted in port.handshakes.
+  void enter(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket);
   // After what was queued for them.
   void close_all(routing::ServiceRef owner, CloseReason reason, std::string_view text);
   // Ends what is not gone yet after close_all().
@@ -127,8 +134,9 @@ class SessionTable final : public net::Wakeable,
   std::uint32_t next_ = 0;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Session>> sessions_;  // by the counted part of their number
-  std::vector<Session*> closing_;                                         // flushing or lingering
-  std::vector<Session*> waiting_;                                         // for room
+  Entrance entrance_{*this};
+  std::vector<Session*> closing_;  // flushing or lingering
+  std::vector<Session*> waiting_;  // for room
   std::vector<Session*> retrying_;
   std::vector<routing::ServiceRef> full_;  // while retrying
   std::vector<routing::Envelope> untold_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../frontend/listeners.hpp"
 #include "presence.hpp"
 
 using cellmesh::Client;
@@ -48,15 +49,11 @@ cellmesh::FrontendOptions frontend_options(const proto::AgentSettings& settings)
 class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
  public:
   void start() {
-    std::uint16_t port = 0;
-    const Status opened = gateway().open(frontend_options(settings()), &port);
-    const Status intercepted = gateway().intercept<proto::VerifyREQ>();
-    if (intercepted != Status::ok || opened != Status::ok) {
-      throw std::runtime_error(cellmesh::format("no frontend for clients on {} port {}: {}",
-                                                settings().listen_address(), settings().port(),
-                                                opened != Status::ok ? opened : intercepted));
+    frontend::open(listeners(), frontend_options(settings()), settings());
+    if (const Status intercepted = gateway().intercept<proto::VerifyREQ>(); intercepted != Status::ok) {
+      throw std::runtime_error(cellmesh::format("cannot look at who enters: {}", intercepted));
     }
-    log().info("clients enter on port {}", port);
+    for (const auto& listener : listeners().list()) log().info("clients enter at {}", listener.url);
     directory().set_load(0);
   }
 
@@ -64,6 +61,7 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     if (const Status status = gateway().update(frontend_options(now)); status != Status::ok) {
       log().warn("the frontend keeps its limits: {}", status);
     }
+    if (!frontend::update(listeners(), now)) log().warn("not all listeners took the new settings");
   }
 
   void on(const proto::PingACK& ping, Client /*from*/) { reply(ping); }
@@ -90,6 +88,12 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     }
     entered_[client].set_verified(false);
     return Status::ok;
+  }
+
+  void on(const proto::AgentInfoREQ& /*req*/, Sender from) {
+    proto::AgentInfoACK ack;
+    for (const auto& listener : listeners().list()) ack.add_urls(listener.url);
+    from.reply(ack);
   }
 
   // A backend wants the client's messages of its kind.

@@ -9,7 +9,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "../frontend/listeners.hpp"
 #include "address.hpp"
+#include "page/page.hpp"
 
 using cellmesh::Client;
 using cellmesh::Status;
@@ -24,6 +26,12 @@ cellmesh::FrontendOptions frontend_options(const proto::LoginSettings& settings)
   options.max_clients = settings.max_clients();
   options.admit_timeout = std::chrono::seconds(settings.timeout_sec());  // nobody is ever admitted here
   return options;
+}
+
+cellmesh::Page page(const proto::LoginSettings& settings) {
+  if (!settings.demo_page()) return {};
+  return {.type = "text/html; charset=utf-8",
+          .bytes = {reinterpret_cast<const char*>(login::demo_page), login::demo_page_size}};
 }
 
 // 128 random bits. Opaque: nobody reads it yet.
@@ -43,19 +51,19 @@ std::string random_token() {
 class Login : public cellmesh::Service<Login, proto::LoginSettings> {
  public:
   void start() {
-    std::uint16_t port = 0;
-    if (const Status opened = gateway().open(frontend_options(settings()), &port); opened != Status::ok) {
-      throw std::runtime_error(cellmesh::format("no frontend for logins on {} port {}: {}", settings().listen_address(),
-                                                settings().port(), opened));
-    }
-    log().info("clients log in on port {}", port);
+    frontend::open(listeners(), frontend_options(settings()), settings(), page(settings()));
+    for (const auto& listener : listeners().list()) log().info("clients log in at {}", listener.url);
   }
 
   void on_settings(const proto::LoginSettings& now) {
     if (const Status status = gateway().update(frontend_options(now)); status != Status::ok) {
       log().warn("the frontend keeps its limits: {}", status);
     }
+    if (!frontend::update(listeners(), now, page(now))) log().warn("not all listeners took the new settings");
   }
+
+  // The page may be another one.
+  void resumed() { (void)frontend::update(listeners(), settings(), page(settings())); }
 
   void on(const proto::LoginREQ& /*req*/, Client client) {
     const proto::LoginACK ack = place();

@@ -39,6 +39,10 @@ cm_status open(const cm_host* host, const cm_frontend_options* options, uint16_t
     const auto got = options->port != 0 ? static_cast<std::uint16_t>(options->port) : any_port;
     const std::string public_host = side.frontend->public_host.empty() ? "127.0.0.1" : side.frontend->public_host;
     side.find(side.ref)->peer.address = public_host + ":" + std::to_string(got);
+    FrontendListener& first = side.frontend->listeners.emplace_back();
+    first.options.transport = CM_TRANSPORT_TCP;
+    first.port = got;
+    first.url = "tcp://" + side.find(side.ref)->peer.address;
     if (port != nullptr) *port = got;
     return CM_OK;
   });

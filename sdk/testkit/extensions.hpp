@@ -22,6 +22,7 @@ extern const cm_host_metrics host_metrics;
 extern const cm_host_directory host_directory;
 extern const cm_host_clients host_clients;
 extern const cm_host_gateway host_gateway;
+extern const cm_host_listeners host_listeners;
 extern const cm_host_channel host_channel;
 extern const cm_host_offload host_offload;
 

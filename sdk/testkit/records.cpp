@@ -11,7 +11,7 @@
 namespace cellmesh::test {
 namespace {
 
-constexpr std::array<std::string_view, 27> did_words{"send",
+constexpr std::array<std::string_view, 29> did_words{"send",
                                                      "call",
                                                      "reply",
                                                      "reply_status",
@@ -37,8 +37,10 @@ constexpr std::array<std::string_view, 27> did_words{"send",
                                                      "channel.unsubscribe",
                                                      "offload",
                                                      "directory.set_load",
-                                                     "directory.set_load_of"};
-static_assert(did_words.size() == static_cast<std::size_t>(Did::set_load_of) + 1);
+                                                     "directory.set_load_of",
+                                                     "listeners.add",
+                                                     "listeners.update"};
+static_assert(did_words.size() == static_cast<std::size_t>(Did::listeners_update) + 1);
 
 constexpr std::array<std::string_view, 13> status_words{
     "ok",           "backpressure", "unavailable", "timeout",   "invalid", "too large", "not found",

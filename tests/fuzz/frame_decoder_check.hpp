@@ -79,7 +79,7 @@ inline Cut decode_in_pieces(std::span<const std::byte> stream, std::size_t max_b
   };
 
   while (cut.end == Reader::Status::more && !stream.empty()) {
-    const auto window = reader.begin(pool, scratch);
+    const auto window = reader.begin(pool, scratch, net::kMaxFrameBody);
     require(!window.space.empty(), "there is no space to read to");
     const std::size_t wanted = choose() % 3 == 0 ? 1 + choose() : std::size_t{1} << (choose() % 18U);
     const std::size_t size = std::min({wanted, stream.size(), window.space.size()});

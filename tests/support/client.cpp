@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,31 +13,15 @@
 #include <system_error>
 #include <utility>
 
+#include "support/connect.hpp"
+#include "support/tunnel.hpp"
+
 namespace cm::test {
 namespace {
 
 constexpr std::size_t kHeader = 4;
 
 [[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
-
-int connect_to(const std::string& address) {
-  const auto colon = address.rfind(':');
-  if (colon == std::string::npos) throw std::runtime_error("no host:port: '" + address + "'");
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(address.substr(0, colon).c_str(), address.substr(colon + 1).c_str(), &hints, &found) != 0) {
-    throw std::runtime_error("cannot resolve " + address);
-  }
-  const int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool connected = fd >= 0 && ::connect(fd, found->ai_addr, found->ai_addrlen) == 0;
-  ::freeaddrinfo(found);
-  if (!connected) fail("connect to " + address);
-  const int on = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-  return fd;
-}
 
 std::string describe(const Frame& f) {
   if (f.is<proto::NoticeACK>()) {
@@ -72,11 +54,20 @@ std::string frame(std::uint16_t id, std::string_view body) {
   return bytes.append(body);
 }
 
-Client::Client(const std::string& address) : fd_(connect_to(address)) {}
+Client::Client(const std::string& address) {
+  const auto scheme = address.find("://");
+  if (scheme == std::string::npos || address.starts_with("tcp://")) {
+    fd_ = connect_to(scheme == std::string::npos ? address : address.substr(scheme + 3));
+    return;
+  }
+  tunnel_ = std::make_unique<Tunnel>(address);
+  fd_ = tunnel_->take_fd();
+}
 Client::~Client() {
   if (fd_ >= 0) ::close(fd_);
 }
-Client::Client(Client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), input_(std::move(other.input_)) {}
+Client::Client(Client&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), tunnel_(std::move(other.tunnel_)), input_(std::move(other.input_)) {}
 
 std::size_t Client::send_some(std::string_view bytes) {
   const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -179,7 +170,7 @@ std::string Client::local_address() const {
   socklen_t size = sizeof own;
   std::array<char, NI_MAXHOST> name{};
   std::array<char, NI_MAXSERV> port{};
-  if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &size) != 0 ||
+  if (::getsockname(tunnel_ ? tunnel_->outer_fd() : fd_, reinterpret_cast<sockaddr*>(&own), &size) != 0 ||
       ::getnameinfo(reinterpret_cast<sockaddr*>(&own), size, name.data(), name.size(), port.data(), port.size(),
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     fail("getsockname");
@@ -188,7 +179,13 @@ std::string Client::local_address() const {
 }
 
 void Client::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
+int Client::close_code() const { return tunnel_ ? tunnel_->close_code() : 0; }
 void Client::reset() {
+  if (tunnel_) {
+    tunnel_->reset();
+    ::close(std::exchange(fd_, -1));
+    return;
+  }
   const linger now{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   ::close(std::exchange(fd_, -1));

@@ -3,6 +3,7 @@
 #include <google/protobuf/message.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -12,6 +13,8 @@
 #include "support/wait.hpp"
 
 namespace cm::test {
+
+class Tunnel;
 
 // The id of a message, `protoChatREQ`, computed here once more: the tests do not believe the host's.
 std::uint16_t message_id(std::string_view package_and_name);
@@ -39,13 +42,14 @@ struct Frame {
 // As it goes over TCP: length, id, body.
 std::string frame(std::uint16_t id, std::string_view body);
 
-// A bare TCP client of a frontend, as clumsy or evil as a test wants. Blocking; every wait has a bound. Anything that
+// A bare client of a frontend, as clumsy or evil as a test wants. Blocking; every wait has a bound. Anything that
 // does not come within it throws, with what came instead. One thread.
 class Client {
  public:
   static constexpr seconds kBound{20};
 
-  // Connects to `host:port`.
+  // Connects to `host:port`, or a URL: tcp://, tls://, ws://, wss://. Raw bytes are of the framing of TCP whatever it
+  // is.
   explicit Client(const std::string& address);
   ~Client();
   Client(Client&& other) noexcept;
@@ -79,6 +83,8 @@ class Client {
 
   // Its own end, `127.0.0.1:50123`, as the host sees it.
   [[nodiscard]] std::string local_address() const;
+  // Of the WebSocket's close frame that the host sent; 0: none came.
+  [[nodiscard]] int close_code() const;
   void shutdown_write();
   // With a RST instead of a FIN.
   void reset();
@@ -90,6 +96,7 @@ class Client {
   [[nodiscard]] bool wait_readable(Clock::time_point deadline) const;
 
   int fd_ = -1;
+  std::unique_ptr<Tunnel> tunnel_;  // none over TCP
   std::string input_;
 };
 

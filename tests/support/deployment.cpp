@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "echo.pb.h"
+#include "support/certificate.hpp"
 
 namespace cm::test {
 namespace {
@@ -34,9 +35,14 @@ std::ostream& operator<<(std::ostream& out, Shape shape) {
 
 Deployment::Deployment(Shape shape, Options options) : shape_(shape), options_(std::move(options)) {
   if (shape_ == Shape::embedded) {
-    launch(kAll, {"--dev", "--login-port", "0"});
+    std::vector<std::string> arguments{"--dev", "--login-port", "0"};
+    std::string set;
+    for (const auto& [setting, value] : preset()) set += setting + "=" + value + ";";
+    if (!set.empty()) arguments.insert(arguments.end(), {"--set", set});
+    launch(kAll, std::move(arguments));
   } else {
     consul_ = std::make_unique<ConsulServer>();
+    for (const auto& [setting, value] : preset()) consul_->kv_put("cellmesh/config/" + setting, value);
     for (const std::string kind : kKinds) add_host(kind, {"--plugins", kind});
   }
   for (auto& [name, host] : hosts_) host->await_ready();
@@ -45,6 +51,18 @@ Deployment::Deployment(Shape shape, Options options) : shape_(shape), options_(s
     for (const auto& [setting, value] : kNoLimits) (void)host("social").ctl({"settings", "set", setting, value});
   }
   if (options_.await) await_serving();
+}
+
+std::map<std::string, std::string> Deployment::preset() {
+  std::map<std::string, std::string> settings = options_.settings;
+  if (options_.transports.empty()) return settings;
+  const auto made = make_certificate(folder_.path());
+  for (const std::string kind : {"agent/", "login/"}) {
+    settings[kind + "transports"] = options_.transports;
+    settings[kind + "tls_certificate"] = made.certificate.string();
+    settings[kind + "tls_private_key"] = made.private_key.string();
+  }
+  return settings;
 }
 
 // All at once.
@@ -84,6 +102,12 @@ std::vector<Host*> Deployment::hosts() {
 }
 
 std::string Deployment::login_address() { return host("login").await_ready().address_of("login"); }
+
+std::string Deployment::url(const std::string& kind, const std::string& transport) {
+  auto url = host(kind).await_ready().url_of(kind, transport);
+  if (url.empty()) throw std::runtime_error(kind + " has no listener for " + transport);
+  return url;
+}
 
 void Deployment::await_serving() {
   std::string last;

@@ -30,6 +30,9 @@ class Deployment {
     std::map<std::string, std::string> env;
     bool await = true;    // that a player is served
     bool limits = false;  // of what players may say: those of the shipped settings, else none
+    // Of agent and login: comma-separated; empty: as they are by default. TLS gets a certificate in folder().
+    std::string transports;
+    std::map<std::string, std::string> settings;  // `agent/max_body`, from the start on
   };
   explicit Deployment(Shape shape) : Deployment(shape, Options()) {}
   Deployment(Shape shape, Options options);
@@ -47,6 +50,9 @@ class Deployment {
   [[nodiscard]] ConsulServer& consul() { return *consul_; }
 
   [[nodiscard]] std::string login_address();
+  // The URL of a kind's listener.
+  [[nodiscard]] std::string url(const std::string& kind, const std::string& transport);
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] Ticket ticket() { return await_ticket(login_address()); }
   [[nodiscard]] Client player() { return enter(ticket()); }
 
@@ -57,6 +63,8 @@ class Deployment {
   void set(const std::string& setting, const std::string& value);
 
  private:
+  // Settings that must be there before the hosts are.
+  [[nodiscard]] std::map<std::string, std::string> preset();
   Host& launch(const std::string& name, std::vector<std::string> arguments);
 
   const Shape shape_;

@@ -98,6 +98,7 @@ class FakeWire : public std::enable_shared_from_this<FakeWire> {
   std::size_t writes = 0;
   bool ended = false;
   bool half_closed = false;
+  std::uint16_t close_code = 0;  // that it was half-closed with
   bool closed = false;
   bool freed = false;
   bool wants_read = false;
@@ -163,7 +164,10 @@ class FakeTransport final : public net::Transport {
     wire_->wants_write = true;
     wire_->writable();
   }
-  void shutdown_write() override { wire_->half_closed = true; }
+  void shutdown_write(std::uint16_t code) override {
+    wire_->half_closed = true;
+    wire_->close_code = code;
+  }
   void close() override {
     wire_->closed = true;
     wire_->fire(wire_->wants_read, &Handler::on_released);
@@ -171,6 +175,7 @@ class FakeTransport final : public net::Transport {
   }
   [[nodiscard]] bool busy() const override { return wire_->pending != 0 || wire_->wants_read || wire_->wants_write; }
   [[nodiscard]] std::string peer() const override { return "203.0.113.7:50123"; }
+  [[nodiscard]] std::string_view name() const override { return "fake"; }
 
  private:
   std::shared_ptr<FakeWire> wire_;

@@ -15,14 +15,21 @@ std::optional<ReadyFile> ReadyFile::read(const std::filesystem::path& path) {
   for (const auto& item : root.at("frontends").as_array()) {
     const auto& row = item.as_object();
     ready.frontends.push_back({std::string(row.at("service").as_string()), std::string(row.at("transport").as_string()),
-                               std::string(row.at("address").as_string())});
+                               std::string(row.at("address").as_string()), std::string(row.at("url").as_string())});
   }
   return ready;
 }
 
 std::string ReadyFile::address_of(const std::string& kind) const {
   for (const auto& frontend : frontends) {
-    if (frontend.service.starts_with(kind + "#")) return frontend.address;
+    if (frontend.service.starts_with(kind + "#") && frontend.transport == "tcp") return frontend.address;
+  }
+  return {};
+}
+
+std::string ReadyFile::url_of(const std::string& kind, const std::string& transport) const {
+  for (const auto& frontend : frontends) {
+    if (frontend.service.starts_with(kind + "#") && frontend.transport == transport) return frontend.url;
   }
   return {};
 }

@@ -13,6 +13,7 @@ struct ReadyFile {
     std::string service;
     std::string transport;
     std::string address;
+    std::string url;
   };
   std::string host;
   int pid = 0;
@@ -20,8 +21,10 @@ struct ReadyFile {
 
   // Nothing while there is no such file; throws when there is one that is not whole.
   static std::optional<ReadyFile> read(const std::filesystem::path& path);
-  // The address of a kind's frontend, empty when it has none.
+  // The address of a kind's TCP listener, empty when it has none.
   [[nodiscard]] std::string address_of(const std::string& kind) const;
+  // The URL of a kind's listener of this transport (`tcp`, `tls`, `ws`, `wss`), empty when it has none.
+  [[nodiscard]] std::string url_of(const std::string& kind, const std::string& transport) const;
 };
 
 }  // namespace cm::test

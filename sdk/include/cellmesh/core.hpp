@@ -20,6 +20,7 @@
 #include "abi/directory.h"
 #include "abi/gateway.h"
 #include "abi/host.h"
+#include "abi/listeners.h"
 #include "abi/log.h"
 #include "abi/message.h"
 #include "abi/metrics.h"
@@ -72,7 +73,8 @@ class Core {
         channel(extension<cm_host_channel>(CM_EXT_CHANNEL)),
         metrics(extension<cm_host_metrics>(CM_EXT_METRICS)),
         offload(extension<cm_host_offload>(CM_EXT_OFFLOAD)),
-        gateway(extension<cm_host_gateway>(CM_EXT_GATEWAY)) {}
+        gateway(extension<cm_host_gateway>(CM_EXT_GATEWAY)),
+        listeners(extension<cm_host_listeners>(CM_EXT_LISTENERS)) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
   ~Core() = default;
@@ -89,6 +91,7 @@ class Core {
   const cm_host_metrics* const metrics;
   const cm_host_offload* const offload;
   const cm_host_gateway* const gateway;
+  const cm_host_listeners* const listeners;  // since 1.1
 
   // The request being handled; null between messages.
   const cm_request* current = nullptr;

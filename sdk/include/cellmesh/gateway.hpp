@@ -86,6 +86,8 @@ class Gateway {
   }
 
  private:
+  friend class Listeners;
+
   Status command(cm_status (*cm_host_gateway::*function)(const cm_host*, const cm_client*), Client client) const {
     const cm_client to = client.raw();
     return detail::ask(core_.gateway, function, core_.host, &to);

@@ -17,6 +17,7 @@
 #include "core.hpp"
 #include "directory.hpp"
 #include "gateway.hpp"
+#include "listeners.hpp"
 #include "log.hpp"
 #include "metrics.hpp"
 #include "runner.hpp"
@@ -90,6 +91,7 @@ class Service {
   [[nodiscard]] Clients clients() const { return Clients(core_); }
   [[nodiscard]] Directory directory() const { return Directory(core_); }
   [[nodiscard]] Gateway gateway() const { return Gateway(core_); }
+  [[nodiscard]] Listeners listeners() const { return Listeners(core_); }
 
   // The settings as they are now; a reference to them shows the next ones after a change.
   [[nodiscard]] const auto& settings() const requires(!std::is_void_v<Settings>) { return holder_.current_settings(); }

@@ -61,7 +61,7 @@ TEST(ChatProgram, FindsTheLoginThroughConsul) {
 TEST(ChatProgram, ComesBackWhenTheGatewayDoes) {
   TempDir folder;
   const std::string port = std::to_string(free_port());
-  Host host({.folder = folder.path(), .arguments = {"--dev", "--login-port", port}, .env = {}});
+  Host host({.folder = folder.path(), .arguments = {"--dev", "--login-port", port, "--login-ws-port", "0"}, .env = {}});
   host.await_ready();
   ChatProgram ann("ann", {"--login", "127.0.0.1:" + port});
   ann.type("before");

@@ -153,7 +153,8 @@ TEST(OnlyHost, SaysWhichPortIsTaken) {
   Deployment mesh(Shape::embedded);
   const std::string address = mesh.login_address();
   const std::string port = address.substr(address.rfind(':') + 1);
-  Host second({.folder = folder.path(), .arguments = {"--dev", "--login-port", port}, .env = {}});
+  Host second(
+      {.folder = folder.path(), .arguments = {"--dev", "--login-port", port, "--login-ws-port", "0"}, .env = {}});
   EXPECT_TRUE(second.wait_for_log(port)) << second.log();
   EXPECT_TRUE(second.wait_for_log("in use")) << second.log();
 }

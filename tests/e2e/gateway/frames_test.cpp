@@ -10,8 +10,8 @@ using proto::NoticeACK;
 
 constexpr std::size_t kLargestBody = 65533;
 
-class Frames : public OnDeployments {};
-CM_ON_DEPLOYMENTS(Frames);
+class Frames : public OnEveryTransport {};
+CM_ON_EVERY_TRANSPORT(Frames);
 
 // An EchoREQ whose body has this size.
 proto::EchoREQ echo_of(std::size_t body_size) {

@@ -6,16 +6,16 @@ namespace {
 
 using proto::NoticeACK;
 
-class Verify : public OnDeployments {
+class Verify : public OnEveryTransport {
  protected:
   [[nodiscard]] std::string verify_frame() {
-    return frame(id_of<proto::VerifyREQ>(), verify_req(mesh().ticket()).SerializeAsString());
+    return frame(id_of<proto::VerifyREQ>(), verify_req(ticket()).SerializeAsString());
   }
   static std::string chat_frame(const std::string& content) {
     return frame(id_of<proto::ChatREQ>(), chat_req(content).SerializeAsString());
   }
 };
-CM_ON_DEPLOYMENTS(Verify);
+CM_ON_EVERY_TRANSPORT(Verify);
 
 TEST_P(Verify, ChatRightBehindTheVerifyWaitsForItsAnswer) {
   for (int i = 0; i < 20; ++i) {
@@ -63,7 +63,7 @@ TEST_P(Verify, ASecondOneChangesNothing) {
 
 TEST_P(Verify, AServiceThatIsNotThereOrNoGameIsRefused) {
   Client client = stranger();
-  auto ticket = mesh().ticket();
+  auto ticket = this->ticket();
   const std::string game = ticket.game;
   for (const std::string wrong : {"game#99@dev", "game", "#@", "no such thing", "hub#0@dev", "agent#0@dev"}) {
     ticket.game = wrong;
@@ -78,7 +78,7 @@ TEST_P(Verify, AServiceThatIsNotThereOrNoGameIsRefused) {
 
 TEST_P(Verify, ChatBehindOneThatFailsIsNotAdmitted) {
   Client client = stranger();
-  auto ticket = mesh().ticket();
+  auto ticket = this->ticket();
   ticket.game = "game#99@dev";
   client.send_raw(frame(id_of<proto::VerifyREQ>(), verify_req(ticket).SerializeAsString()) + chat_frame("me too"));
   EXPECT_EQ(client.expect<proto::VerifyACK>().result(), proto::GameNotFound);

@@ -171,7 +171,7 @@ TEST_F(BootstrapTest, AnUnknownKeyIsRefusedWithItsLineAndTheKeyThatWasMeant) {
   file("consul:\n  adress: x\n");
   EXPECT_THAT(refusal(), HasSubstr("host.yaml line 2: consul.adress is no key"));
   file("zebra: 1\n");
-  EXPECT_THAT(refusal(), HasSubstr("there are: dev, login_port, consul.url"));
+  EXPECT_THAT(refusal(), HasSubstr("there are: dev, login_port, login_ws_port, set, consul.url"));
 }
 
 TEST_F(BootstrapTest, AWrongTypeIsRefusedWithWhatItMustBe) {
@@ -256,6 +256,27 @@ TEST_F(BootstrapTest, ATokenIsNotShownWhenItIsRefused) {
 TEST_F(BootstrapTest, AnEmptyListOfPluginsIsOneWithNoPlugin) {
   flags["plugins"] = "";
   EXPECT_THAT(*load()->plugins, IsEmpty());
+}
+
+TEST_F(BootstrapTest, SettingsAreNamedByServiceAndMayHoldCommas) {
+  flags["set"] = "agent/transports=tcp,tls; login/port=0;";
+  const Bootstrap b = load().value();
+  EXPECT_EQ(b.settings.at("agent").at("transports"), "tcp,tls");
+  EXPECT_EQ(b.settings.at("login").at("port"), "0");
+  EXPECT_EQ(b.settings.size(), 2U);
+}
+
+TEST_F(BootstrapTest, SettingsWithConsulAreRefusedWithTheCure) {
+  flags = {{"consul", "http://127.0.0.1:8500"}, {"set", "agent/port=1"}};
+  EXPECT_THAT(refusal(), HasSubstr("--set is for --dev"));
+  EXPECT_THAT(refusal(), HasSubstr("cellmesh ctl settings"));
+}
+
+TEST_F(BootstrapTest, WhatIsNoSettingIsRefused) {
+  for (const char* wrong : {"agent", "agent/port", "/port=1", "agent/=1", "port=1"}) {
+    flags["set"] = wrong;
+    EXPECT_THAT(refusal(), HasSubstr("agent/heartbeat_sec=10")) << wrong;
+  }
 }
 
 TEST_F(BootstrapTest, PluginsAreFoundBesideTheProgramAndWhereTheInstallPutsThem) {

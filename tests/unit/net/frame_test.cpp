@@ -60,6 +60,53 @@ TEST(Frame, ATruncatedOneSaysHowMuchItNeeds) {
   }
 }
 
+TEST(Frame, TheExtendedFormIsTakenOnlyWhereLargerBodiesAre) {
+  constexpr std::size_t kBody = 100'000;
+  std::vector<std::byte> bytes(kExtendedLength + 2 + kBody);
+  encode_extended_length(bytes.data(), 2 + kBody);
+  bytes[kExtendedLength] = std::byte{7};
+  EXPECT_EQ(decode_frame(bytes, kMaxFrameBody).status, Decoded::Status::malformed);
+  const Decoded d = decode_frame(bytes, kBody);
+  EXPECT_EQ(d.status, Decoded::Status::complete);
+  EXPECT_EQ(d.id, 7);
+  EXPECT_EQ(d.body.size(), kBody);
+  EXPECT_EQ(d.size, bytes.size());
+  EXPECT_EQ(decode_frame(bytes, kBody - 1).status, Decoded::Status::too_large);
+  for (std::size_t size = 0; size < bytes.size(); size += size < 20 ? 1 : 999) {
+    EXPECT_EQ(decode_frame(std::span(bytes).first(size), kBody).status, Decoded::Status::incomplete) << size;
+  }
+}
+
+TEST(FrameReader, FramesOfBothFormsComeInOrder) {
+  constexpr std::size_t kBody = 200'000;
+  std::vector<std::byte> bytes = wire_frame(1, "one");
+  const std::size_t at = bytes.size();
+  bytes.resize(at + kExtendedLength + 2 + kBody);
+  encode_extended_length(bytes.data() + at, 2 + kBody);
+  bytes[at + kExtendedLength] = std::byte{2};
+  const auto last = wire_frame(3, "three");
+  bytes.insert(bytes.end(), last.begin(), last.end());
+  for (const std::size_t step : {1'000UL, 60'000UL, bytes.size()}) {
+    BufferPool pool;
+    FrameReader reader;
+    std::vector<std::byte> scratch(FrameReader::kCopy + FrameReader::kRead);
+    std::vector<std::pair<int, std::size_t>> got;
+    for (std::size_t i = 0; i < bytes.size();) {
+      const auto window = reader.begin(pool, scratch, kMaxExtendedBody);
+      const std::size_t size = std::min({step, bytes.size() - i, window.space.size()});
+      std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(i), size, window.space.begin());
+      i += size;
+      EXPECT_EQ(reader.end(pool, window, size, kMaxExtendedBody,
+                           [&](std::uint16_t id, std::span<const std::byte> body) {
+                             got.emplace_back(id, body.size());
+                             return FrameReader::Taken::yes;
+                           }),
+                FrameReader::Status::more);
+    }
+    EXPECT_EQ(got, (std::vector<std::pair<int, std::size_t>>{{1, 3}, {2, kBody}, {3, 5}})) << step;
+  }
+}
+
 TEST(FrameReader, ALargeFrameInSmallPiecesIsReadIntoItsPlace) {
   BufferPool pool;
   FrameReader reader;
@@ -72,7 +119,7 @@ TEST(FrameReader, ALargeFrameInSmallPiecesIsReadIntoItsPlace) {
   };
   std::size_t copied = 0;
   for (const std::byte byte : bytes) {
-    const auto window = reader.begin(pool, scratch);
+    const auto window = reader.begin(pool, scratch, net::kMaxFrameBody);
     if (!window.all.empty()) copied += window.all.size() - window.space.size();
     window.space[0] = byte;
     EXPECT_EQ(reader.end(pool, window, 1, kMaxFrameBody, take), FrameReader::Status::more);

@@ -75,6 +75,22 @@ class FakeFrontends final : public routing::Frontends {
     if (options.address == "taken") return base::error("the port is taken");
     return Opened{4711, "host:4711"};
   }
+  base::Result<Opened> open(routing::ServiceRef owner, const routing::FrontendOptions& options,
+                            const routing::ListenerOptions& first) override {
+    seen.push(std::string("first ") + routing::name(first.transport));
+    return open(owner, options);
+  }
+  base::Result<Listener> add_listener(routing::ServiceRef /*owner*/, const routing::ListenerOptions& options) override {
+    seen.push(std::string("add ") + routing::name(options.transport) + " " + options.page_type + " " + options.page);
+    if (options.port != 0) return base::error("the port is taken");
+    return all.emplace_back(Listener{2, options.transport, 4712, "ws://host:4712/"});
+  }
+  base::Status update_listener(routing::ServiceRef /*owner*/, std::uint32_t number,
+                               const routing::ListenerOptions& options) override {
+    seen.push("update " + std::to_string(number) + " " + options.origins);
+    return {};
+  }
+  [[nodiscard]] std::vector<Listener> listeners(routing::ServiceRef /*owner*/) const override { return all; }
   std::shared_ptr<routing::Destination> clients(routing::ServiceRef /*owner*/) override { return sessions; }
   void accept(routing::ServiceRef /*owner*/) override { seen.push("accept"); }
   base::Status update(routing::ServiceRef /*owner*/, const routing::FrontendOptions& options) override {
@@ -89,6 +105,8 @@ class FakeFrontends final : public routing::Frontends {
   [[nodiscard]] Counts counts(routing::ServiceRef /*owner*/) const override { return {7, 3}; }
 
   Seen<std::string> seen;
+  // Service thread only.
+  std::vector<Listener> all{{1, routing::Transport::tcp, 4711, "tcp://host:4711"}};
   std::shared_ptr<FakeService> sessions = std::make_shared<FakeService>();
 };
 

@@ -193,6 +193,15 @@ TEST_P(Snapshot, IsAGateway) {
   EXPECT_TRUE(told("opened 41; rebound 41 from one to none; "));
 }
 
+TEST_P(Snapshot, HasSeveralListeners) {
+  if (GetParam() == "abi_1_0") GTEST_SKIP() << "since 1.1";
+  EXPECT_EQ(ask("listeners"),
+            "open again 4, add 0, number 2, update 0, of none 6, list [1 1 4711 tcp://host:4711]"
+            " [2 3 4712 ws://host:4712/] 0");
+  EXPECT_TRUE(rig.frontends.seen.wait_for([](const auto& s) { return s == "add ws text/plain page"; }));
+  EXPECT_TRUE(rig.frontends.seen.wait_for([](const auto& s) { return s == "update 2 *"; }));
+}
+
 TEST_P(Snapshot, FaultsAreItsOwn) {
   EXPECT_EQ(ask("fault"), "status 8");
   const auto service = manager->list().at(0).services.at(0);

@@ -64,13 +64,64 @@ class AgentPlugin : public testing::Test {
 
 TEST_F(AgentPlugin, OpensARoutingFrontendWithItsSettings) {
   const Host another("agent#1@test", settings());
-  EXPECT_THAT(another.did(), ElementsAre("gateway.open", "gateway.intercept proto.VerifyREQ", "directory.set_load 0"));
+  EXPECT_THAT(another.did(), ElementsAre("gateway.open", "listeners.add", "gateway.intercept proto.VerifyREQ",
+                                         "directory.set_load 0"));
   EXPECT_EQ(frontend().routes, 1U);
   EXPECT_EQ(frontend().port, 4000U);
   EXPECT_EQ(frontend().max_clients, 500U);
   EXPECT_EQ(frontend().outbox_limit, 70000U);
   EXPECT_EQ(frontend().idle_timeout_ms, 0U);
   EXPECT_EQ(frontend().admit_timeout_ms, 60'000U);
+}
+
+TEST_F(AgentPlugin, ClientsComeInByEveryTransportOfTheSetting) {
+  auto wanted = settings();
+  wanted.set_transports("wss, ws,tls");
+  wanted.set_ws_port(4001);
+  wanted.set_tls_certificate("cert.pem");
+  wanted.set_tls_private_key("key.pem");
+  wanted.set_tls_min_version("1.3");
+  wanted.set_ws_max_body(1'000'000);
+  wanted.set_ws_origins("https://play.example.org");
+  Host another("agent#1@test", wanted);
+  const auto& all = another.memory().frontend()->listeners;
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].options.transport, CM_TRANSPORT_WSS);
+  EXPECT_EQ(all[0].certificate, "cert.pem");
+  EXPECT_EQ(all[0].options.tls_min_version, 13U);
+  EXPECT_EQ(all[1].options.transport, CM_TRANSPORT_WS);
+  EXPECT_EQ(all[1].port, 4001);
+  EXPECT_EQ(all[1].options.max_body, 1'000'000U);
+  EXPECT_EQ(all[1].origins, "https://play.example.org");
+  EXPECT_EQ(all[1].certificate, "");
+  EXPECT_EQ(all[2].options.transport, CM_TRANSPORT_TLS);
+  EXPECT_EQ(all[2].private_key, "key.pem");
+  EXPECT_EQ(all[2].options.max_body, 0U);
+}
+
+TEST_F(AgentPlugin, ATransportThatIsNoneRefusesTheService) {
+  for (const char* wrong : {"", "tcp,udp", "tcp;ws"}) {
+    auto wanted = settings();
+    wanted.set_transports(wrong);
+    Host another("agent#1@test", wanted, cellmesh::test::not_started);
+    EXPECT_THAT([&] { another.start(); }, ThrowsMessage<cellmesh::test::Faulted>(HasSubstr("tcp, tls, ws and wss")))
+        << wrong;
+  }
+}
+
+TEST_F(AgentPlugin, WhatAListenerMayChangeIsLive) {
+  auto now = settings();
+  now.set_ws_origins("*");
+  now.set_ws_deflate(true);
+  EXPECT_EQ(host.change_settings(now), Status::ok);
+  EXPECT_EQ(host.memory().frontend()->listeners.at(1).origins, "*");
+  EXPECT_NE(host.memory().frontend()->listeners.at(1).options.deflate, 0U);
+}
+
+TEST_F(AgentPlugin, TellsHowClientsReachIt) {
+  const auto ask = host.ask(proto::AgentInfoREQ(), host.up("login#0@test"));
+  EXPECT_THAT(host.reply<proto::AgentInfoACK>(ask).urls(),
+              ElementsAre("tcp://127.0.0.1:4000", "ws://127.0.0.1:40002/"));
 }
 
 TEST_F(AgentPlugin, FrontendThatCannotOpenRefusesTheService) {

@@ -42,6 +42,14 @@ TEST_F(LoginPlugin, OpensAFrontendThatDoesNotRoute) {
   EXPECT_EQ(frontend().admit_timeout_ms, 10'000U);  // who says nothing is closed
 }
 
+TEST_F(LoginPlugin, IsReachedByWebSocketTooAndShowsAPageOnlyWhenASettingWantsIt) {
+  const auto& all = host.memory().frontend()->listeners;
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[1].options.transport, CM_TRANSPORT_WS);
+  EXPECT_EQ(all[1].page_type, "");
+  EXPECT_EQ(all[1].page, "");
+}
+
 TEST_F(LoginPlugin, ClientIsToldTheLeastLoadedAgentAndGame) {
   host.up("agent#0@test", {.load = 9, .address = "play0.example.org:4000"});
   host.up("agent#1@test", {.load = 3, .address = "[2001:db8::1]:4001"});

@@ -23,6 +23,18 @@ TEST_F(CloseTest, AClientIsToldWhyBeforeItIsClosed) {
   EXPECT_TRUE(player.wire->get(&FakeWire::freed));
 }
 
+TEST_F(CloseTest, ATransportThatHasACodeIsToldWhy) {
+  open();
+  const std::vector<std::pair<std::int32_t, std::uint16_t>> codes{
+      {CM_CLOSE_DONE, 1000},   {CM_CLOSE_GOING_DOWN, 1001}, {CM_CLOSE_MALFORMED, 1007},    {CM_CLOSE_TOO_LARGE, 1009},
+      {CM_CLOSE_KICKED, 1008}, {CM_CLOSE_IDLE, 1008},       {CM_CLOSE_NOT_ADMITTED, 1008}, {CM_CLOSE_FULL, 1013}};
+  for (const auto& [reason, code] : codes) {
+    const Player player = join();
+    command(Kind::close_client, player, owner, {}, reason);
+    EXPECT_EQ(player.wire->get(&FakeWire::close_code), code) << reason;
+  }
+}
+
 TEST_F(CloseTest, ACloseThatIsDoneSaysNothing) {
   open();
   const Player player = join();

@@ -85,6 +85,7 @@ class SessionTest : public testing::Test {
 
   void open() {
     frontend = std::make_shared<Frontend>(owner, names.kind("agent"), options);
+    port = &frontend->add_port({});
     on([&] { table->add(frontend, options); });
     clients = std::make_shared<FrontendClients>(frontend, std::vector{table});
   }
@@ -147,7 +148,10 @@ class SessionTest : public testing::Test {
     if (faults) faults(*wire);
     wires.push_back(wire);
     if (!full) (void)frontend->take_place();
-    on([&] { table->adopt(frontend, std::make_unique<test::FakeTransport>(wire), full); });
+    on([&] {
+      const auto unwanted = table->adopt(frontend, *port, std::make_unique<test::FakeTransport>(wire), full);
+      if (unwanted) unwanted->close();
+    });
     return wire;
   }
 
@@ -219,6 +223,7 @@ class SessionTest : public testing::Test {
   ServiceRef owner{};
   std::shared_ptr<FakeService> agent;
   std::shared_ptr<Frontend> frontend;
+  Port* port = nullptr;  // the frontend's
   std::shared_ptr<FrontendClients> clients;
   std::vector<std::shared_ptr<FakeWire>> wires;
   std::atomic<int> rooms{0};

@@ -47,6 +47,8 @@ enum class Did : std::uint8_t {
   offload,
   set_load,
   set_load_of,
+  listeners_add,     // since 1.1; listeners.open is gateway_open
+  listeners_update,  // likewise
 };
 
 // "clients.send". Since 1.0.

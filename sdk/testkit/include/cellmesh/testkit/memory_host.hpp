@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <cellmesh/abi/gateway.h>
+#include <cellmesh/abi/listeners.h>
 #include <cellmesh/abi/plugin.h>
 #include "act.hpp"
 
@@ -37,12 +38,27 @@ struct Peer {
   std::string address = {};                // for clients, `host:port`; empty: it has no frontend
 };
 
+// A listener of a service's frontend, as it opened or last updated it. Since 1.1.
+struct FrontendListener {
+  cm_listener_options options = {};  // its texts are those below
+  std::string address;
+  std::string public_host;
+  std::string certificate;
+  std::string private_key;
+  std::string origins;
+  std::string page_type;
+  std::string page;
+  std::uint16_t port = 0;
+  std::string url;
+};
+
 // A service's frontend, as it opened or last updated it. Since 1.0.
 struct Frontend {
   cm_frontend_options options = {};  // its texts are those below
   std::string address;
   std::string public_host;
   std::set<std::uint16_t> intercepted;
+  std::vector<FrontendListener> listeners;  // [number - 1]; since 1.1
 };
 
 // A row of a service's table, as it is handed over. Since 1.0.

@@ -142,6 +142,32 @@ static cm_status do_gateway(struct service *self, const cm_request *from, struct
   return CM_OK;
 }
 
+static void add_listener(void *ctx, const cm_listener_info *info) {
+  say(ctx, " [%u %d %u %s]", info->number, info->transport, info->port, info->url);
+}
+
+static cm_status do_listeners(struct service *self, const cm_request *from, struct text *out, int *later) {
+  const cm_host *host = self->host;
+  const cm_host_listeners *listeners = self->listeners;
+  const cm_frontend_options frontend = {.struct_size = sizeof frontend};
+  const cm_listener_options options = {.struct_size = sizeof options,
+                                       .transport = CM_TRANSPORT_WS,
+                                       .origins = "*",
+                                       .page_type = "text/plain",
+                                       .page = (const uint8_t *)"page",
+                                       .page_size = 4};
+  uint32_t number = 0;
+  (void)from, (void)later;
+  say(out, "open again %d", listeners->open(host, &frontend, &options, &number));
+  say(out, ", add %d", listeners->add(host, &options, &number));
+  say(out, ", number %u", number);
+  say(out, ", update %d", listeners->update(host, number, &options));
+  say(out, ", of none %d", listeners->update(host, 9, &options));
+  say(out, ", list");
+  say(out, " %d", listeners->list(host, add_listener, out));
+  return CM_OK;
+}
+
 static cm_status do_host(struct service *self, const cm_request *from, struct text *out, int *later) {
   const cm_host *host = self->host;
   (void)from, (void)later;
@@ -185,7 +211,7 @@ static const struct {
     {"cancel", do_cancel},   {"offload", do_offload},     {"settings", do_settings}, {"metrics", do_metrics},
     {"log", do_log},         {"directory", do_directory}, {"channel", do_channel},   {"clients", do_clients},
     {"gateway", do_gateway}, {"host", do_host},           {"fault", do_fault},       {"events", do_events},
-    {"note", do_note},
+    {"note", do_note},       {"listeners", do_listeners},
 };
 
 cm_status run_command(struct service *self, const cm_message *message, struct text *out, int *later) {

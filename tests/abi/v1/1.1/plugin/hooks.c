@@ -58,13 +58,14 @@ static void *create(const cm_host *host) {
   self->clients = host->get_extension(host, CM_EXT_CLIENTS);
   self->directory = host->get_extension(host, CM_EXT_DIRECTORY);
   self->gateway = host->get_extension(host, CM_EXT_GATEWAY);
+  self->listeners = host->get_extension(host, CM_EXT_LISTENERS);
   self->log = host->get_extension(host, CM_EXT_LOG);
   self->message = host->get_extension(host, CM_EXT_MESSAGE);
   self->metrics = host->get_extension(host, CM_EXT_METRICS);
   self->offload = host->get_extension(host, CM_EXT_OFFLOAD);
   self->settings = host->get_extension(host, CM_EXT_SETTINGS);
   self->timer = host->get_extension(host, CM_EXT_TIMER);
-  if (self->channel && self->clients && self->directory && self->gateway && self->log && self->message &&
+  if (self->channel && self->clients && self->directory && self->gateway && self->listeners && self->log && self->message &&
       self->metrics && self->offload && self->settings && self->timer) {
     return self;
   }

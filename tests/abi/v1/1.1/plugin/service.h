@@ -5,6 +5,7 @@
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/directory.h>
 #include <cellmesh/abi/gateway.h>
+#include <cellmesh/abi/listeners.h>
 #include <cellmesh/abi/log.h>
 #include <cellmesh/abi/message.h>
 #include <cellmesh/abi/metrics.h>
@@ -34,6 +35,7 @@ struct service {
   const cm_host_clients *clients;
   const cm_host_directory *directory;
   const cm_host_gateway *gateway;
+  const cm_host_listeners *listeners;
   const cm_host_log *log;
   const cm_host_message *message;
   const cm_host_metrics *metrics;

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+
+#include "net/buffer.hpp"
+#include "net/http_answer.hpp"
+#include "net/transport.hpp"
+
+namespace cm::net {
+
+struct WebSocketConfig {
+  std::string origins;   // see origin_allowed()
+  bool deflate = false;  // permessage-deflate, when the client asks for it
+  std::optional<Page> page;
+};
+
+// Client frames as binary messages of a WebSocket (RFC 6455), u16 id and body each, over the bytes of `lower` (TCP or
+// TLS). A plain GET of `/` gets the page, if there is one; any other request that is no good upgrade gets an HTTP
+// error. What breaks the protocol of WebSocket itself is answered by a close frame with the code of RFC 6455 alone; all
+// else that a session closes for is told by its notice first. At most one message beyond what the session took is kept,
+// and at most `max_body` bytes of it, inflated; `pool` and `max_body` outlive the transport.
+std::unique_ptr<Transport> make_websocket(std::unique_ptr<Transport> lower, boost::asio::io_context& context,
+                                          BufferPool& pool, std::shared_ptr<const WebSocketConfig> config,
+                                          const std::atomic<std::uint32_t>& max_body);
+
+}  // namespace cm::net

@@ -1,0 +1,53 @@
+#include "support/certificate.hpp"
+
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
+
+namespace cm::test {
+namespace {
+
+constexpr long kLife = 3600;  // seconds
+
+void write(const std::filesystem::path& path, const std::function<int(std::FILE*)>& pem) {
+  const auto beside = path.string() + ".new";
+  std::FILE* file = std::fopen(beside.c_str(), "w");
+  const bool written = file != nullptr && pem(file) == 1;
+  if (file == nullptr || std::fclose(file) != 0 || !written) throw std::runtime_error("cannot write " + beside);
+  std::filesystem::rename(beside, path);
+}
+
+}  // namespace
+
+Certificate make_certificate(const std::filesystem::path& folder, const std::string& name) {
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
+  const std::unique_ptr<X509, void (*)(X509*)> x509(X509_new(), &X509_free);
+  std::uint32_t serial = 0;
+  if (!key || !x509 || RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) != 1) {
+    throw std::runtime_error("cannot make a key");
+  }
+  X509_set_version(x509.get(), 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(x509.get()), static_cast<long>(serial >> 1U));
+  X509_gmtime_adj(X509_getm_notBefore(x509.get()), -60);
+  X509_gmtime_adj(X509_getm_notAfter(x509.get()), kLife);
+  X509_set_pubkey(x509.get(), key.get());
+  X509_NAME* subject = X509_get_subject_name(x509.get());
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1,
+                             0);
+  X509_set_issuer_name(x509.get(), subject);
+  if (X509_sign(x509.get(), key.get(), EVP_sha256()) == 0) throw std::runtime_error("cannot sign a certificate");
+  std::filesystem::create_directories(folder);
+  Certificate made{folder / "cert.pem", folder / "key.pem"};
+  write(made.private_key,
+        [&](std::FILE* file) { return PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
+  write(made.certificate, [&](std::FILE* file) { return PEM_write_X509(file, x509.get()); });
+  return made;
+}
+
+}  // namespace cm::test
