@@ -31,8 +31,8 @@ class Deployment {
     bool await = true;    // that a player is served
     bool limits = false;  // of what players may say: those of the shipped settings, else none
     // Of agent and login: comma-separated; empty: as they are by default. TLS gets a certificate in folder().
-    std::string transports;
-    std::map<std::string, std::string> settings;  // `agent/max_body`, from the start on
+    std::string transports = {};
+    std::map<std::string, std::string> settings = {};  // `agent/max_body`, from the start on
   };
   explicit Deployment(Shape shape) : Deployment(shape, Options()) {}
   Deployment(Shape shape, Options options);
