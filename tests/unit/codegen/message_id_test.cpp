@@ -40,7 +40,7 @@ TEST(MessageId, ReadsBytesAsUnsigned) { EXPECT_EQ(message_id("\xff"), (0xFF + (0
 TEST(Traits, SayTheRoute) {
   using Chat = cellmesh::MessageTraits<proto::ChatREQ>;
   EXPECT_EQ(Chat::name, "proto.ChatREQ");
-  EXPECT_EQ(Chat::service, "game");
+  EXPECT_EQ(Chat::service, "social");
   EXPECT_EQ(Chat::route, 2);
   EXPECT_EQ(cellmesh::MessageTraits<proto::LoginREQ>::route, 1);
   EXPECT_EQ(cellmesh::MessageTraits<proto::ChatACK>::service, "");

