@@ -157,6 +157,7 @@ byId("login-form").addEventListener("submit", (event) => {
 });
 byId("leave").addEventListener("click", () => connection.leave());
 
+byId("unencrypted").hidden = window.isSecureContext;
 byId("name").value = localStorage.getItem("cellmesh.name") ?? "";
 showPlatform();
 byId("name").focus();

@@ -7,6 +7,8 @@ import { notice, why } from "./words.js";
 const { ChatACK, ChatDoneACK, ChatREQ, JoinChannelACK, JoinChannelREQ, LeaveChannelACK, LeaveChannelREQ, ResultCode } =
   types.proto;
 
+const MOST_TALKS = 40; // of one with more the oldest with another player is closed
+
 export class Chat {
   // on.selected(talk)
   constructor(send, on) {
@@ -70,8 +72,14 @@ export class Chat {
     if (!talk) {
       talk = new Talk(kind, name, { select: (one) => this.select(one), say: (one, text) => this.say(one, text) });
       this.talks.push(talk);
+      if (this.talks.length > MOST_TALKS) this.closeOldest();
     }
     return talk;
+  }
+  // Who writes from ever new names opens no end of tabs.
+  closeOldest() {
+    const at = this.talks.findIndex((talk) => talk.kind === "player" && talk !== this.current);
+    if (at >= 0) this.talks.splice(at, 1)[0].remove();
   }
   select(talk) {
     this.current = talk;
@@ -138,11 +146,16 @@ export class Chat {
     for (const talk of this.talks) {
       const line = talk.find(message.request_id);
       if (!line) continue;
-      if (message.result === ResultCode.NoError) talk.done(line, message.id);
-      else talk.fail(line, why(message));
+      if (message.result !== ResultCode.NoError) talk.fail(line, why(message));
+      else talk.done(line, message.id);
+      if (message.result === ResultCode.NoError && message.text) talk.note(message.text);
     }
   }
   hearJoined(message) {
+    if (message.result === ResultCode.TooFast && this.find("channel", message.channel)) {
+      setTimeout(() => this.send(JoinChannelREQ, { channel: message.channel }), message.retry_after_ms || 1000);
+      return;
+    }
     const asked = this.joining === message.channel;
     if (asked) this.joining = null;
     if (message.result !== ResultCode.NoError) return this.note(`#${message.channel}: ${why(message)}`);

@@ -60,7 +60,8 @@ export class Talk {
     if (mine) {
       this.done(mine, message.id);
     } else {
-      this.add({ from: message.from, mine: message.from === me, at: Number(message.sent_at_ms), text: message.content });
+      const { from, sent_at_ms: at, content: text } = message;
+      this.add({ from, mine: from === me, at: Number(at), text }).key = key;
       if (!this.selected && !message.old && message.from !== me) {
         ++this.unread;
         this.showUnread();
@@ -84,7 +85,8 @@ export class Talk {
   done(line, id) {
     line.requestId = null;
     line.classList.remove("waiting");
-    this.known.add(`${id} ${line.from}`);
+    line.key = `${id} ${line.from}`;
+    this.known.add(line.key);
   }
   fail(line, words) {
     if (!line.requestId) return;
@@ -118,7 +120,10 @@ export class Talk {
   }
   append(line) {
     this.log.append(line);
-    while (this.log.children.length > MOST_LINES) this.log.firstElementChild.remove();
+    while (this.log.children.length > MOST_LINES) {
+      this.known.delete(this.log.firstElementChild.key);
+      this.log.firstElementChild.remove();
+    }
     if (this.selected) this.scroll();
   }
   showUnread() {
