@@ -1,0 +1,102 @@
+// Two agents, and services that are killed without a word.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "e2e/social/talk.hpp"
+
+namespace cm::test {
+namespace {
+
+using proto::NoticeACK;
+using testing::Contains;
+using testing::Not;
+
+class TwoAgents : public testing::Test {
+ protected:
+  void SetUp() override {
+    other_ = mesh_.add_host("agent2", {"--plugins", "agent", "--index", "1"}).await_ready().address_of("agent");
+  }
+  // A client at each, once both are served.
+  Client enter_at(const std::string& agent) {
+    std::optional<Client> client;
+    wait_until([&] {
+      try {
+        auto ticket = mesh_.ticket();
+        if (ticket.agent != agent) {
+          crowd_.push_back(enter(ticket));  // so that the other one is the least loaded
+          return false;
+        }
+        client.emplace(enter(ticket));
+        return say(*client, "here?").result() == proto::NoError;
+      } catch (const std::exception&) {
+        return false;
+      }
+    });
+    if (!client) throw std::runtime_error("no way into " + agent);
+    return std::move(*client);
+  }
+  [[nodiscard]] std::string first() { return mesh_.host("agent").await_ready().address_of("agent"); }
+  [[nodiscard]] const std::string& second() const { return other_; }
+
+  Deployment mesh_{Shape::consul};
+
+ private:
+  std::string other_;
+  std::vector<Client> crowd_;
+};
+
+TEST_F(TwoAgents, PlayersOfBothHearEachOther) {
+  Client ann = enter_at(first());
+  Client bob = enter_at(second());
+  const std::string ann_uid = uid_of(ann);
+  EXPECT_THAT(who(bob), Contains(ann_uid));
+  say(ann, "to all");
+  while (hear(bob).content() != "to all") {
+  }
+  join(ann, "both");
+  EXPECT_EQ(join(bob, "both").members(), 2U);
+  say(bob, "to the channel", "both");
+  EXPECT_EQ(hear(ann, "both").content(), "to the channel");
+}
+
+TEST_F(TwoAgents, OneThatDiesTakesItsPlayersOutOfTheDirectory) {
+  Client ann = enter_at(first());
+  Client bob = enter_at(second());
+  const std::string ann_uid = uid_of(ann);
+  const std::string bob_uid = uid_of(bob);
+  join(ann, "both");
+  join(bob, "both");
+  EXPECT_EQ(friends(bob, proto::FriendREQ::Add, ann_uid).result(), proto::NoError);
+  mesh_.host("agent").kill9();
+  EXPECT_EQ(bob.expect<proto::PresenceACK>().uid(), ann_uid);
+  EXPECT_TRUE(wait_until([&] { return who(bob, "both").size() == 1; }));
+  EXPECT_THAT(who(bob), Contains(bob_uid));
+  EXPECT_THAT(who(bob), Not(Contains(ann_uid)));
+  EXPECT_EQ(say(bob, "still here", "both").result(), proto::NoError);
+}
+
+TEST_F(TwoAgents, SocialThatDiesIsToldAndKnowsAllOfThemWhenItIsBack) {
+  Client ann = enter_at(first());
+  Client bob = enter_at(second());
+  const std::string bob_uid = uid_of(bob);
+  join(ann, "both");
+  mesh_.host("social").kill9();
+  EXPECT_EQ(ann.expect_notice(NoticeACK::BackendLost).service(), "social#0@dev");
+  mesh_.host("social").start();
+  mesh_.host("social").await_ready();
+  mesh_.await_serving();
+  EXPECT_TRUE(wait_until([&] {
+    const auto all = who(ann);
+    return std::find(all.begin(), all.end(), bob_uid) != all.end();
+  }));
+  EXPECT_EQ(say(ann, "am I in?", "both").result(), proto::NotInChannel) << "who was a member joins anew";
+  EXPECT_EQ(join(ann, "both").result(), proto::NoError);
+  EXPECT_EQ(join(bob, "both").members(), 2U);
+  say(ann, "back", "both");
+  EXPECT_EQ(hear(bob, "both").content(), "back");
+}
+
+}  // namespace
+}  // namespace cm::test

@@ -1,0 +1,131 @@
+// What players say to all, in a channel and to each other, and its limits.
+#include <gmock/gmock.h>
+
+#include <optional>
+
+#include "e2e/fixture.hpp"
+#include "e2e/social/talk.hpp"
+
+namespace cm::test {
+namespace {
+
+using testing::Contains;
+using testing::Not;
+
+class Talk : public OnDeployments {};
+CM_ON_DEPLOYMENTS(Talk);
+
+TEST_P(Talk, WorldIsHeardByAllWithItsAuthorAndAnsweredOnce) {
+  Client ann = player();
+  Client bob = player();
+  const std::string uid = uid_of(ann);
+  EXPECT_NE(uid, uid_of(bob));
+  const auto done = say(ann, "hello");
+  EXPECT_EQ(done.result(), proto::NoError);
+  proto::ChatACK heard;
+  while (heard.content() != "hello") heard = hear(bob);
+  EXPECT_EQ(heard.from(), uid);
+  EXPECT_EQ(heard.id(), done.id());
+}
+
+TEST_P(Talk, ChannelIsHeardByItsMembersAndWhoJoinsGetsTheLastLines) {
+  Client ann = player();
+  Client bob = player();
+  Client cid = player();
+  EXPECT_EQ(join(ann, "talk").result(), proto::NoError);
+  EXPECT_EQ(join(bob, "talk").members(), 2U);
+  for (const std::string line : {"one", "two"}) {
+    EXPECT_EQ(say(ann, line, "talk").result(), proto::NoError);
+    EXPECT_EQ(hear(bob, "talk").content(), line);
+  }
+  EXPECT_EQ(say(cid, "three", "talk").result(), proto::NotInChannel);
+  const auto joined = join(cid, "talk");
+  ASSERT_GE(joined.history_size(), 2);
+  EXPECT_EQ(joined.history(joined.history_size() - 1).content(), "two");
+  EXPECT_THAT(who(ann, "talk"), Contains(uid_of(cid)));
+}
+
+TEST_P(Talk, WordsToOneAreHeardByThatOneAndKeptForWhoIsAway) {
+  Client ann = player();
+  std::optional<Client> bob = player();
+  const std::string uid = uid_of(*bob);
+  const auto done = tell(ann, uid, "psst");
+  EXPECT_EQ(done.result(), proto::NoError) << done.text();
+  const auto heard = hear(*bob, {}, uid);
+  EXPECT_EQ(heard.content(), "psst");
+  EXPECT_EQ(heard.id(), done.id());
+  EXPECT_EQ(tell(ann, "nobody-at-all", "psst").result(), proto::PlayerUnknown);
+  friends(ann, proto::FriendREQ::Add, uid);
+  bob.reset();
+  const auto presence = ann.expect<proto::PresenceACK>();
+  EXPECT_EQ(presence.uid(), uid);
+  EXPECT_FALSE(presence.online());
+  const auto kept = tell(ann, uid, "when you are back");
+  EXPECT_EQ(kept.result(), proto::NoError) << kept.text();
+  EXPECT_FALSE(kept.text().empty());
+}
+
+TEST_P(Talk, WhoIsBlockedIsNotHeard) {
+  Client ann = player();
+  Client bob = player();
+  const std::string ann_uid = uid_of(ann);
+  EXPECT_EQ(friends(ann, proto::FriendREQ::Block, uid_of(bob)).blocked_size(), 1);
+  EXPECT_EQ(tell(bob, ann_uid, "psst").result(), proto::PlayerBlocked);
+}
+
+TEST_P(Talk, WhoLeavesIsOnlineNoMore) {
+  Client ann = player();
+  std::string uid;
+  {
+    Client bob = player();
+    uid = uid_of(bob);
+    EXPECT_EQ(join(bob, "leavers").result(), proto::NoError);
+    EXPECT_EQ(join(ann, "leavers").members(), 2U);
+    EXPECT_THAT(who(ann), Contains(uid));
+  }
+  EXPECT_TRUE(wait_until([&] { return who(ann, "leavers").size() == 1; }));
+  EXPECT_THAT(who(ann), Not(Contains(uid)));
+}
+
+TEST_P(Talk, TextAndRateAreLimitedWhileTheSettingsSaySo) {
+  Client ann = player();
+  {
+    ScopedSetting longest(mesh(), "social/max_text", "5");
+    EXPECT_TRUE(wait_until([&] { return say(ann, "123456").result() == proto::TextTooLong; }));
+    EXPECT_EQ(say(ann, "12345").result(), proto::NoError);
+    EXPECT_EQ(say(ann, "  ").result(), proto::TextEmpty);
+  }
+  ScopedSetting burst(mesh(), "social/chat_burst", "1");
+  ScopedSetting rate(mesh(), "social/chat_per_sec", "1");
+  proto::ChatDoneACK done;
+  EXPECT_TRUE(wait_until([&] { return (done = say(ann, "again")).result() == proto::TooFast; }));
+  EXPECT_GT(done.retry_after_ms(), 0U);
+  EXPECT_TRUE(wait_until([&] { return say(ann, "again").result() == proto::NoError; }));
+}
+
+TEST_P(Talk, ReloadUnderChatLosesNothingAndKeepsTheMembers) {
+  Client ann = player();
+  Client bob = player();
+  join(ann, "reload");
+  join(bob, "reload");
+  int said = 0;
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 50; ++i) {
+      auto req = chat_req(std::to_string(said++));
+      req.set_channel("reload");
+      ann.send(req);
+    }
+    const auto result = mesh().host("social").ctl({"reload", "social"});
+    ASSERT_EQ(result.code, 0) << result.output;
+  }
+  std::uint64_t last_id = 0;
+  for (int i = 0; i < said; ++i) {
+    const auto heard = hear(bob, "reload");
+    ASSERT_EQ(heard.content(), std::to_string(i));
+    ASSERT_GT(heard.id(), last_id);
+    last_id = heard.id();
+  }
+}
+
+}  // namespace
+}  // namespace cm::test
