@@ -6,18 +6,23 @@
 #include "cli/chat_notices.hpp"
 #include "cli/text.hpp"
 #include "client.cellmesh.hpp"
+#include "social.cellmesh.hpp"
 
 namespace cm::cli {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kWindow = 1'000;            // lines on their way
+constexpr std::size_t kWindow = 1;                // lines on their way: they stay in order whatever becomes of one
 constexpr std::size_t kMostUnsent = 256U << 10U;  // bytes
 constexpr const char* kVersion = "1.0";
 
 template <class M>
 constexpr std::uint16_t id_of = cellmesh::MessageTraits<M>::id;
+
+std::uint16_t id_of_request(const ChatRequest& request) {
+  return std::visit([](const auto& message) { return id_of<std::decay_t<decltype(message)>>; }, request);
+}
 
 std::string seconds(milliseconds time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
 
@@ -32,7 +37,15 @@ void ChatClient::start() { log_in(); }
 
 bool ChatClient::say(std::string_view line) {
   if (!takes_lines() || state_ == State::ended) return false;
-  waiting_.push_back(valid_utf8(config_.name + ": " + std::string(line.substr(0, kLongestLine))));
+  auto parsed = parse_chat_line(line.substr(0, kLongestLine), channel_);
+  if (const auto* hint = std::get_if<ChatHint>(&parsed)) {
+    view_.on_notice(hint->text);
+    return true;
+  }
+  auto& request = waiting_.emplace_back(std::move(std::get<ChatRequest>(parsed)));
+  if (auto* chat = std::get_if<proto::ChatREQ>(&request)) chat->set_request_id(prefix_ + std::to_string(++said_));
+  if (const auto* join = std::get_if<proto::JoinChannelREQ>(&request)) channel_ = join->channel();
+  if (std::holds_alternative<proto::LeaveChannelREQ>(request)) channel_.clear();
   if (state_ == State::online) send_waiting();
   return true;
 }
@@ -42,6 +55,7 @@ ChatClient::Clock::time_point ChatClient::deadline() const {
   if (state_ != State::online) return until_;
   Clock::time_point soonest = next_ping_;
   if (!sent_.empty()) soonest = std::min(soonest, sent_.front().at + config_.echo_timeout);
+  if (!waiting_.empty() && paused_until_ > Clock::now()) soonest = std::min(soonest, paused_until_);
   return soonest;
 }
 
@@ -132,6 +146,15 @@ void ChatClient::on_frame(std::uint16_t id, std::string_view body) {
   if (id == id_of<proto::LoginACK> && state_ == State::logging_in) return verify(body);
   if (id == id_of<proto::VerifyACK> && state_ == State::verifying) return on_verified(body);
   if (id == id_of<proto::ChatACK> && state_ != State::logging_in) return on_chat(body);
+  if (id == id_of<proto::ChatDoneACK>) return on_answer<proto::ChatREQ, proto::ChatDoneACK>(body);
+  if (id == id_of<proto::WhoACK>) return on_answer<proto::WhoREQ, proto::WhoACK>(body);
+  if (id == id_of<proto::JoinChannelACK>) return on_answer<proto::JoinChannelREQ, proto::JoinChannelACK>(body);
+  if (id == id_of<proto::LeaveChannelACK>) return on_answer<proto::LeaveChannelREQ, proto::LeaveChannelACK>(body);
+  if (id == id_of<proto::FriendACK>) return on_answer<proto::FriendREQ, proto::FriendACK>(body);
+  if (id == id_of<proto::PresenceACK>) {
+    proto::PresenceACK presence;
+    if (parse(presence, body)) view_.on_notice(describe(presence));
+  }
   if (id == id_of<proto::PingACK>) answers_pings_ = true;
 }
 
@@ -146,21 +169,70 @@ void ChatClient::on_verified(std::string_view body) {
   online_since_ = Clock::now();
   next_ping_ = online_since_;
   view_.on_online(peer_, game_);
+  const bool joins = !waiting_.empty() && std::holds_alternative<proto::JoinChannelREQ>(waiting_.front());
+  if (channel_.empty() || joins) return;
+  proto::JoinChannelREQ again;
+  again.set_channel(channel_);
+  waiting_.emplace_front(std::move(again));
 }
 
 void ChatClient::on_chat(std::string_view body) {
   proto::ChatACK ack;
-  if (!parse(ack, body)) return;
-  const auto mine = std::find_if(sent_.begin(), sent_.end(), [&](const Sent& s) { return s.content == ack.content(); });
-  if (mine != sent_.end()) {
-    // Lines come back in the order that they were sent in, so those before it will not.
-    const auto skipped = static_cast<std::uint64_t>(mine - sent_.begin());
-    if (skipped > 0) view_.on_notice(lines(skipped) + " of yours did not come through");
-    lost_ += skipped;
-    ++echoed_;
-    sent_.erase(sent_.begin(), mine + 1);
+  if (parse(ack, body)) view_.on_chat(show(ack));
+}
+
+// Of the request on its way, if that is what it answers. One that came too fast is sent again.
+template <class Request, class Answer>
+void ChatClient::on_answer(std::string_view body) {
+  Answer ack;
+  if (!parse(ack, body) || sent_.empty()) return;
+  auto* found = std::get_if<Request>(&sent_.front().request);
+  if (found == nullptr) return;
+  if constexpr (std::is_same_v<Request, proto::ChatREQ>) {
+    if (found->request_id() != ack.request_id()) return;
   }
-  view_.on_chat(ack.content());
+  Request request = std::move(*found);
+  sent_.pop_front();
+  if (ack.result() == proto::TooFast && ack.retry_after_ms() > 0) {
+    paused_until_ = Clock::now() + milliseconds(std::min(ack.retry_after_ms(), 60'000U));
+    waiting_.emplace_front(std::move(request));
+    return;
+  }
+  ++echoed_;
+  answered(request, ack);
+}
+
+void ChatClient::answered(const proto::ChatREQ& req, const proto::ChatDoneACK& ack) {
+  if (ack.result() != proto::NoError) {
+    --echoed_;
+    ++lost_;
+    return view_.on_notice(describe(ack.result(), ack.text()));
+  }
+  if (!req.to().empty()) view_.on_chat(show_sent(req));
+  if (!ack.text().empty()) view_.on_notice(printable(ack.text()));
+}
+
+void ChatClient::answered(const proto::WhoREQ& /*req*/, const proto::WhoACK& ack) {
+  view_.on_notice(ack.result() == proto::NoError ? describe(ack) : describe(ack.result(), ack.text()));
+}
+
+void ChatClient::answered(const proto::JoinChannelREQ& req, const proto::JoinChannelACK& ack) {
+  if (ack.result() != proto::NoError) {
+    if (channel_ == req.channel()) channel_.clear();
+    return view_.on_notice(describe(ack.result(), ack.text()));
+  }
+  for (const auto& said : ack.history()) view_.on_chat(show(said));
+  view_.on_notice("you are in [" + printable(req.channel()) + "], of " + std::to_string(ack.members()) +
+                  "; /leave to talk to all again");
+}
+
+void ChatClient::answered(const proto::LeaveChannelREQ& req, const proto::LeaveChannelACK& ack) {
+  view_.on_notice(ack.result() == proto::NoError ? "you left [" + printable(req.channel()) + "]"
+                                                 : describe(ack.result(), ack.text()));
+}
+
+void ChatClient::answered(const proto::FriendREQ& /*req*/, const proto::FriendACK& ack) {
+  view_.on_notice(ack.result() == proto::NoError ? describe(ack) : describe(ack.result(), ack.text()));
 }
 
 void ChatClient::on_notice(std::string_view body) {
@@ -171,7 +243,7 @@ void ChatClient::on_notice(std::string_view body) {
     kicked_ = notice.code() == proto::NoticeACK::Kicked;
     return;
   }
-  if (notice.msg_id() == id_of<proto::ChatREQ> && tells_of_a_drop(notice) && !sent_.empty()) {
+  if (!sent_.empty() && tells_of_a_drop(notice) && notice.msg_id() == id_of_request(sent_.front().request)) {
     sent_.pop_front();
     ++lost_;
   }
@@ -179,10 +251,9 @@ void ChatClient::on_notice(std::string_view body) {
 }
 
 void ChatClient::send_waiting() {
-  while (!waiting_.empty() && sent_.size() < kWindow && socket_.unsent() < kMostUnsent) {
-    proto::ChatREQ request;
-    request.set_content(waiting_.front());
-    send(request);
+  while (!waiting_.empty() && sent_.size() < kWindow && socket_.unsent() < kMostUnsent &&
+         Clock::now() >= paused_until_) {
+    std::visit([this](const auto& request) { send(request); }, waiting_.front());
     sent_.push_back({std::move(waiting_.front()), Clock::now()});
     waiting_.pop_front();
   }
@@ -197,7 +268,7 @@ void ChatClient::give_up_old_lines() {
   }
   if (old == 0) return;
   lost_ += old;
-  view_.on_notice(lines(old) + " of yours did not come back within " + seconds(config_.echo_timeout) +
+  view_.on_notice(lines(old) + " of yours had no answer within " + seconds(config_.echo_timeout) +
                   "; say it again if nobody heard it");
 }
 

@@ -12,16 +12,17 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "cli/chat_commands.hpp"
 #include "cli/frame_socket.hpp"
 
 namespace cm::cli {
 
 struct ChatConfig {
-  std::string name;                                       // the player's; begins every line
+  std::string name;                                       // the player's
   std::function<base::Result<std::string>()> find_login;  // `host:port`, asked before each login
   std::chrono::milliseconds answer_timeout{5'000};        // to connect, and for each answer
   std::chrono::milliseconds ping_period{5'000};           // silent for three of them: the connection is dead
-  std::chrono::milliseconds echo_timeout{10'000};         // a line not seen again by then is given up
+  std::chrono::milliseconds echo_timeout{10'000};         // a line not answered by then is given up
   std::chrono::milliseconds first_retry{500};             // doubles, less a random part
   std::chrono::milliseconds longest_retry{15'000};
   std::chrono::milliseconds settled{10'000};  // online for so long: the next retry is a first one again
@@ -58,7 +59,8 @@ class ChatClient {
   ChatClient(ChatConfig config, ChatView& view);
 
   void start();
-  // Sends the line, or keeps it until it can be sent. False: too many wait, it was not taken.
+  // Sends the line or does its command (see chat_commands.hpp), or keeps it until it can be sent. One after another:
+  // each waits for the answer to the one before. False: too many wait, it was not taken.
   bool say(std::string_view line);
   static constexpr std::size_t kLongestLine = 60'000;  // bytes
 
@@ -69,7 +71,7 @@ class ChatClient {
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool takes_lines() const { return waiting_.size() < config_.most_waiting; }
-  // Lines that were not sent yet, or not seen again yet.
+  // Lines that were not sent yet, or not answered yet.
   [[nodiscard]] std::size_t open_lines() const { return waiting_.size() + sent_.size(); }
   [[nodiscard]] std::uint64_t echoed() const { return echoed_; }
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
@@ -77,7 +79,7 @@ class ChatClient {
 
  private:
   struct Sent {
-    std::string content;
+    ChatRequest request;
     Clock::time_point at;
   };
   void log_in();
@@ -86,6 +88,13 @@ class ChatClient {
   void on_frame(std::uint16_t id, std::string_view body);
   void on_verified(std::string_view body);
   void on_chat(std::string_view body);
+  template <class Request, class Answer>
+  void on_answer(std::string_view body);
+  void answered(const proto::ChatREQ& req, const proto::ChatDoneACK& ack);
+  void answered(const proto::WhoREQ& req, const proto::WhoACK& ack);
+  void answered(const proto::JoinChannelREQ& req, const proto::JoinChannelACK& ack);
+  void answered(const proto::LeaveChannelREQ& req, const proto::LeaveChannelACK& ack);
+  void answered(const proto::FriendREQ& req, const proto::FriendACK& ack);
   void on_notice(std::string_view body);
   void send_waiting();
   void give_up_old_lines();
@@ -115,8 +124,12 @@ class ChatClient {
   Clock::time_point next_ping_;
   bool answers_pings_ = false;
   std::chrono::milliseconds retry_;
-  std::deque<std::string> waiting_;  // not sent; bounded by most_waiting
-  std::deque<Sent> sent_;            // not seen again; bounded by kWindow
+  std::deque<ChatRequest> waiting_;                                    // not sent; bounded by most_waiting
+  std::deque<Sent> sent_;                                              // not answered; bounded by kWindow
+  Clock::time_point paused_until_;                                     // nothing is sent before: it was too fast
+  std::string channel_;                                                // where lines go; empty: to all
+  std::string prefix_ = std::to_string(std::random_device{}()) + "-";  // of request ids
+  std::uint64_t said_ = 0;
   std::uint64_t echoed_ = 0;
   std::uint64_t lost_ = 0;
 };

@@ -75,6 +75,10 @@ std::string describe(proto::ResultCode result) {
   }
 }
 
+std::string describe(proto::ResultCode result, const std::string& text) {
+  return text.empty() ? describe(result) : printable(text);
+}
+
 bool closes(const proto::NoticeACK& notice) { return notice.code() > 0 && notice.code() < 100; }
 
 bool tells_of_a_drop(const proto::NoticeACK& notice) {

@@ -11,6 +11,8 @@ std::string describe(const proto::NoticeACK& notice);
 
 // What a login's or a game's refusal means and what to do.
 std::string describe(proto::ResultCode result);
+// The same with the words that came with it, if there are any.
+std::string describe(proto::ResultCode result, const std::string& text);
 
 // The gateway closes the connection after this notice.
 bool closes(const proto::NoticeACK& notice);

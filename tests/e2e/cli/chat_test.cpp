@@ -45,7 +45,7 @@ TEST(ChatProgram, OneSeesWhatTheOtherTypes) {
       << bob.output();
   bob.type("loud and clear");
   EXPECT_TRUE(ann.shows("loud and clear"));
-  EXPECT_TRUE(ann.shows("bob")) << "says who";
+  EXPECT_TRUE(ann.shows(": loud and clear")) << "says who";
   EXPECT_EQ(ann.leave(), 0);
   EXPECT_EQ(bob.leave(), 0);
 }

@@ -92,7 +92,7 @@ TEST_F(OneHost, CtlPrintsJsonForPrograms) {
     EXPECT_EQ(result.code, 0);
     EXPECT_FALSE(result.json.is_null()) << result.output;
   }
-  EXPECT_EQ(host().query({"plugins"}).as_array().size(), 7U);
+  EXPECT_EQ(host().query({"plugins"}).as_array().size(), 8U);
 }
 
 TEST_F(OneHost, CtlRefusesWithASentence) {

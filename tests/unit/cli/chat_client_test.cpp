@@ -291,22 +291,58 @@ TEST_F(ChatClientTest, ALineThatDoesNotComeBackIsGivenUpAndSaid) {
   client->say("one");
   client->say("two");
   ASSERT_TRUE(until([this] { return client->open_lines() == 0; }));
-  EXPECT_THAT(heard.notices, Contains(HasSubstr("did not come back")));
+  EXPECT_THAT(heard.notices, Contains(HasSubstr("had no answer")));
   EXPECT_EQ(client->lost(), 2U);
 }
 
-TEST_F(ChatClientTest, ALineSkippedByALaterOnesEchoIsLost) {
+TEST_F(ChatClientTest, ALineThatCameTooFastIsSaidAgainAndInOrder) {
   mesh.on_chat = [this](int fd, std::uint16_t, const std::string& body) {
-    if (mesh.chats != 1) mesh.echo(fd, body);
+    if (mesh.chats % 2 == 0) return mesh.echo(fd, body);
+    proto::ChatREQ request;
+    request.ParseFromString(body);
+    proto::ChatDoneACK done;
+    done.set_request_id(request.request_id());
+    done.set_result(proto::TooFast);
+    done.set_retry_after_ms(1);
+    mesh.send(fd, done);
   };
   start();
-  ASSERT_TRUE(until_online());
-  client->say("one");
-  client->say("two");
+  for (const char* line : {"one", "two", "three"}) client->say(line);
+  ASSERT_TRUE(until([this] { return client->open_lines() == 0; }));
+  EXPECT_THAT(heard.chat, ElementsAre("ann: one", "ann: two", "ann: three"));
+  EXPECT_EQ(client->lost(), 0U);
+  EXPECT_EQ(mesh.chats, 6);
+}
+
+TEST_F(ChatClientTest, ARefusedLineIsLostAndTheReasonIsSaid) {
+  mesh.on_chat = [this](int fd, std::uint16_t, const std::string& body) {
+    proto::ChatREQ request;
+    request.ParseFromString(body);
+    proto::ChatDoneACK done;
+    done.set_request_id(request.request_id());
+    done.set_result(proto::PlayerBlocked);
+    done.set_text("that player blocked you");
+    mesh.send(fd, done);
+  };
+  start();
+  client->say("/msg bob hi");
+  ASSERT_TRUE(until([this] { return client->lost() == 1; }));
+  EXPECT_THAT(heard.notices, ElementsAre("that player blocked you"));
+}
+
+TEST_F(ChatClientTest, AWordToOneIsShownToWhoSaidItOnceItIsAnswered) {
+  mesh.on_chat = [this](int fd, std::uint16_t, const std::string& body) {
+    proto::ChatREQ request;
+    request.ParseFromString(body);
+    EXPECT_EQ(request.to(), "bob");
+    proto::ChatDoneACK done;
+    done.set_request_id(request.request_id());
+    mesh.send(fd, done);
+  };
+  start();
+  client->say("/msg bob hi there");
   ASSERT_TRUE(until_chat(1));
-  EXPECT_THAT(heard.notices, ElementsAre("1 line of yours did not come through"));
-  EXPECT_EQ(client->lost(), 1U);
-  EXPECT_EQ(client->echoed(), 1U);
+  EXPECT_THAT(heard.chat, ElementsAre("you -> bob: hi there"));
 }
 
 TEST_F(ChatClientTest, AGatewayThatStopsAnsweringPingsIsLeft) {

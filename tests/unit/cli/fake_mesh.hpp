@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -70,14 +71,20 @@ class FakeMesh {
     ack.set_game_svc_id("game#0@dev");
     return ack;
   }
-  void echo(int, const std::string& body) {
+  void echo(int from, const std::string& body) {
     proto::ChatREQ request;
     request.ParseFromString(body);
     proto::ChatACK ack;
     ack.set_content(request.content());
+    ack.set_from("ann");
+    ack.set_channel(request.channel());
+    ack.set_to(request.to());
     for (const auto& [fd, connection] : connections_) {
       if (connection.agent) send(fd, ack);
     }
+    proto::ChatDoneACK done;
+    done.set_request_id(request.request_id());
+    send(from, done);
   }
   template <class M>
   void send(int fd, const M& message) {
@@ -126,7 +133,10 @@ class FakeMesh {
       for (const pollfd& p : fds) {
         if (p.revents == 0 || p.fd == wake_[0]) continue;
         if (p.fd == login_fd_ || p.fd == agent_fd_) {
-          connections_[::accept(p.fd, nullptr, nullptr)] = {p.fd == agent_fd_, {}};
+          const int fd = ::accept(p.fd, nullptr, nullptr);
+          const int on = 1;
+          ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+          connections_[fd] = {p.fd == agent_fd_, {}};
         } else {
           read(p.fd);
         }
