@@ -29,6 +29,7 @@ struct Command {
 };
 
 // The commands, each made by the file that knows it.
+Command bots_command();
 Command host_command();
 Command chat_command();
 Command check_command();

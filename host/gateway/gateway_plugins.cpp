@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 #include "gateway/gateway.hpp"
+#include "plugin/robot_file.hpp"
 
 namespace cm::gateway {
 namespace {
@@ -86,7 +87,7 @@ std::vector<std::string> Gateway::plugins_of_folder() const {
   std::vector<std::string> names;
   std::error_code ec;
   for (const auto& file : fs::directory_iterator(bootstrap_.plugin_dir, ec)) {
-    if (file.path().extension() == ".so") names.push_back(file.path().stem().string());
+    if (file.path().extension() == ".so" && !plugin::is_robot(file.path())) names.push_back(file.path().stem().string());
   }
   std::sort(names.begin(), names.end());
   if (names.empty())
@@ -97,6 +98,7 @@ std::vector<std::string> Gateway::plugins_of_folder() const {
 void Gateway::on_folder_change(const std::string& file, bool exists) {
   const fs::path path(file);
   if (path.extension() != ".so" || file.starts_with('.')) return;
+  if (exists && plugin::is_robot(fs::path(bootstrap_.plugin_dir) / path)) return;
   const std::string name = path.stem().string();
   tasks_->run([this, name, exists] {
     const auto loaded = plugins_->loaded();
@@ -142,6 +144,7 @@ base::Status Gateway::load_plugin(const WantedPlugin& wanted) {
   auto manifest = plugin::read_manifest(file);
   if (!manifest) return manifest.error();
   if (auto status = plugin::check_manifest(*manifest, file.filename().string()); !status) return status;
+  if (auto status = plugin::check_no_robot(file); !status) return status;
   if (manifest->name != wanted.name) {
     return base::error(
         fmt::format("{} holds the plugin {}; name the file {}.so", file.string(), manifest->name, manifest->name));

@@ -8,6 +8,7 @@
 #include "plugin/clock.hpp"
 #include "plugin/collisions.hpp"
 #include "plugin/registry_ears.hpp"
+#include "plugin/robot_file.hpp"
 #include "plugin/service.hpp"
 #include "plugin/settings_feed.hpp"
 #include "plugin/text.hpp"
@@ -147,6 +148,7 @@ base::Result<PluginManager::Checked> PluginManager::check(const fs::path& file, 
   if (!copy) return copy.error();
   auto manifest = read_manifest(*copy);
   base::Status status = manifest ? check_manifest(*manifest, label) : base::Status(manifest.error());
+  if (status) status = check_no_robot(file);
   if (status && in_place_of != nullptr) status = check_successor(*manifest, in_place_of->current->manifest(), label);
   if (status) status = check_against_others(*manifest, label, in_place_of);
   if (status) return Checked{*copy, std::make_shared<const Manifest>(std::move(*manifest))};

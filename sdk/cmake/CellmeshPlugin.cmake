@@ -8,6 +8,7 @@
 #   [VERSION <x.y.z>]       that of the project unless said otherwise
 #   [C_ABI]                 it uses the C headers alone, cellmesh/abi/: no C++ classes are generated and nothing of
 #                           protobuf is linked. So it is by itself when all SOURCES are C; a plugin in C++ may say it
+#   [ROBOT]                 its kinds are robots, which `cellmesh bots` runs and no host does: see cellmesh/robot.hpp
 #   [NO_INSTALL])           leave it out of `cmake --install`
 #
 # A library <name>.so that a cellmesh host loads, reloads and really unloads, in CMAKE_LIBRARY_OUTPUT_DIRECTORY or else
@@ -20,10 +21,10 @@ include(${CMAKE_CURRENT_LIST_DIR}/CellmeshCodegen.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/CellmeshPluginTest.cmake)
 
 function(cellmesh_add_plugin name)
-  cmake_parse_arguments(PARSE_ARGV 1 A "C_ABI;NO_INSTALL" "NAME;VERSION" "SOURCES;PROTOS;PROTO_DIRS;PROVIDES;REQUIRES")
+  cmake_parse_arguments(PARSE_ARGV 1 A "C_ABI;ROBOT;NO_INSTALL" "NAME;VERSION" "SOURCES;PROTOS;PROTO_DIRS;PROVIDES;REQUIRES")
   if(A_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "cellmesh_add_plugin(${name}): unknown argument ${A_UNPARSED_ARGUMENTS}; known are SOURCES, "
-                        "PROTOS, PROTO_DIRS, NAME, PROVIDES, REQUIRES, VERSION, C_ABI and NO_INSTALL")
+                        "PROTOS, PROTO_DIRS, NAME, PROVIDES, REQUIRES, VERSION, C_ABI, ROBOT and NO_INSTALL")
   endif()
   if(NOT A_SOURCES)
     message(FATAL_ERROR "cellmesh_add_plugin(${name}): name its source files after SOURCES")
@@ -58,6 +59,9 @@ function(cellmesh_add_plugin name)
   foreach(kind IN LISTS A_REQUIRES)
     list(APPEND parameters requires=${kind})
   endforeach()
+  if(A_ROBOT)
+    list(APPEND parameters robot=true)
+  endif()
   set(runtime lite)
   set(header ${A_NAME}.plugin.hpp)
   set(links cellmesh::sdk protobuf::libprotobuf-lite)

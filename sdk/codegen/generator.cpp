@@ -61,12 +61,15 @@ void set(Parameters& p, const std::string& key, const std::string& value, Proble
     p.plugin.provides.push_back(value);
   } else if (key == "requires") {
     p.plugin.requires_kinds.push_back(value);
+  } else if (key == "robot" && value == "true") {
+    p.plugin.robot = true;
   } else if (key == "version") {
     problems.general("version=" + value + ": a version is MAJOR.MINOR.PATCH, as 1.4.0");
   } else {
     problems.general(
         "unknown parameter " + key + "=" + value +
-        "; known are language=c|cpp|js, runtime=lite|full, module, plugin, version, provides and requires");
+        "; known are language=c|cpp|js, runtime=lite|full, module, plugin, version, provides, requires and "
+        "robot=true");
   }
 }
 

@@ -11,10 +11,13 @@ namespace cm::codegen {
 // Parameters, `key=value` joined by commas:
 //   runtime=lite|full   also `<base>.pb.h` and `<base>.pb.cc`, free of custom options, for that protobuf runtime
 //   language=c          only `NAME.plugin.h` and `NAME.manifest.c`, for a plugin without the C++ face
-//   language=js         only `NAME.js`, an ES module for clients in a browser or node, of all files of this run
-//   together module=NAME         what that is called plugin=NAME         also `NAME.plugin.hpp` and `NAME.manifest.c`,
-//   for all files of this run together version=X.Y.Z       the plugin's version provides=KIND       a kind of service
-//   that it provides; may be repeated requires=KIND       a kind of service that it talks to; may be repeated
+//   language=js         only `NAME.js`, an ES module for clients in a browser or node
+//   module=NAME         what that is called
+//   plugin=NAME         also `NAME.plugin.hpp` and `NAME.manifest.c`, for all files of this run together
+//   version=X.Y.Z       the plugin's version
+//   provides=KIND       a kind of service that it provides; may be repeated
+//   requires=KIND       a kind of service that it talks to; may be repeated
+//   robot=true          its kinds are robots, which no host runs as services
 class Generator : public google::protobuf::compiler::CodeGenerator {
  public:
   bool Generate(const google::protobuf::FileDescriptor* file, const std::string& parameter,

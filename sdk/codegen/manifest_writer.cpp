@@ -31,6 +31,7 @@ cellmesh::Manifest manifest(const std::vector<const pb::FileDescriptor*>& files,
   manifest.set_sdk_version(CELLMESH_SDK_VERSION);
   for (const auto& kind : plugin.provides) manifest.add_provides(kind);
   for (const auto& kind : plugin.requires_kinds) manifest.add_requires_kinds(kind);
+  manifest.set_robot(plugin.robot);
   for (const auto& m : model.messages) {
     auto& entry = *manifest.add_messages();
     entry.set_id(m.id);

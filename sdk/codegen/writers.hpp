@@ -16,6 +16,7 @@ struct PluginInfo {
   std::string version;
   std::vector<std::string> provides;
   std::vector<std::string> requires_kinds;
+  bool robot = false;
 };
 
 // `client.proto` -> `client`.

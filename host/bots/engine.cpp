@@ -1,0 +1,74 @@
+#include "bots/engine.hpp"
+
+#include <algorithm>
+
+#include "bots/connection.hpp"
+#include "bots/robot.hpp"
+#include "net/frame_reader.hpp"
+
+namespace cm::bots {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+Engine::Engine() : scratch_(net::FrameReader::kCopy + net::FrameReader::kRead) {}
+Engine::~Engine() = default;
+
+void Engine::turn(std::chrono::milliseconds most) {
+  const auto until_timer = timers_.next_deadline() - plugin::now_ms();
+  const auto wait = std::clamp<std::int64_t>(until_timer, 0, most.count());
+  (void)context_.run_one_for(std::chrono::milliseconds(wait));
+  (void)context_.poll();
+  fire_timers();
+  flush();
+}
+
+void Engine::fire_timers() {
+  const std::int64_t now = plugin::now_ms();
+  due_.clear();
+  timers_.due(now, due_);
+  for (const std::uint64_t number : due_) {
+    Timer* found = timers_.find(number);
+    if (found == nullptr) continue;  // cancelled by one before it
+    Robot* robot = found->robot;
+    if (found->period_ms == 0) {
+      const auto timer = timers_.take(number);
+      robot->on_timer(number, timer->handler, timer->cookie);
+    } else {
+      const Timer timer = *found;
+      timers_.move_deadline(number, plugin::after(now, timer.period_ms));
+      robot->on_timer(number, timer.handler, timer.cookie);
+    }
+  }
+}
+
+void Engine::flush() {
+  // A flush may end a connection, whose robot then writes to another one.
+  for (std::size_t i = 0; i < dirty_.size(); ++i) {
+    const auto connection = dirty_[i];
+    connection->flush();
+  }
+  dirty_.clear();
+}
+
+const std::string* Engine::intern(std::string_view name) {
+  const auto it = names_.find(name);
+  return it != names_.end() ? &*it : &*names_.emplace(name).first;
+}
+
+base::Result<asio::ip::tcp::endpoint> Engine::resolve(const base::HostPort& to) {
+  const auto it = resolved_.find(to.host);
+  if (it != resolved_.end()) return asio::ip::tcp::endpoint(it->second, to.port);
+  error_code ec;
+  asio::ip::address address = asio::ip::make_address(to.host, ec);
+  if (ec) {
+    asio::ip::tcp::resolver resolver(context_);
+    const auto found = resolver.resolve(to.host, "", ec);
+    if (ec || found.empty()) return base::error("the name " + to.host + " is not known here: " + ec.message());
+    address = found.begin()->endpoint().address();
+  }
+  resolved_.emplace(to.host, address);
+  return asio::ip::tcp::endpoint(address, to.port);
+}
+
+}  // namespace cm::bots

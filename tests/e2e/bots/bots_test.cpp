@@ -1,0 +1,124 @@
+// `cellmesh bots` on a real mesh: what plays well passes, and what is wrong in the mesh fails the run.
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "support/deployment.hpp"
+
+namespace cm::test {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+Finished bots(const std::string& login, std::vector<std::string> words) {
+  std::vector<std::string> command{program().string(), "bots", "--login", login, "--quiet", "--json"};
+  command.insert(command.end(), words.begin(), words.end());
+  const auto finished = run({.command = std::move(command), .env = {}, .folder = {}, .log = {}}, seconds(120));
+  if (!finished) throw std::runtime_error("cellmesh bots does not end");
+  return *finished;
+}
+
+std::int64_t check(const json::value& report, const std::string& name, const std::string& what) {
+  return report.at("checks").at(name).at(what).to_number<std::int64_t>();
+}
+
+constexpr const char* kHeard = "every line that was taken is heard by all who were there";
+
+class Scenario : public testing::TestWithParam<std::string> {};
+
+TEST_P(Scenario, PassesOnAMeshThatWorks) {
+  Deployment mesh(Shape::embedded);
+  const auto finished =
+      bots(mesh.login_address(), {"--scenario", GetParam(), "--count", "30", "--ramp", "100/s", "--duration", "4s",
+                                  "--set", "ping_ms=300,world_per_sec=20,cut_ms=1500", "--seed", "7"});
+  ASSERT_EQ(finished.code, 0) << finished.output;
+  const auto report = json::parse(finished.output);
+  EXPECT_EQ(check(report, "every robot got in", "held"), 30);
+  EXPECT_GT(report.at("latencies").at("enter").at("count").to_number<int>(), 29);
+  if (GetParam() == "connect" || GetParam() == "storm") {
+    EXPECT_GT(report.at("latencies").at("ping").at("count").to_number<int>(), 29);
+  } else {
+    EXPECT_GT(check(report, kHeard, "held"), 200) << finished.output;
+  }
+  if (GetParam() == "flap") EXPECT_GT(report.at("counters").at("cuts").to_number<int>(), 10);
+}
+INSTANTIATE_TEST_SUITE_P(Bots, Scenario, testing::Values("connect", "chat", "life", "storm", "flap"),
+                         [](const auto& of) { return of.param; });
+
+struct Wrong {
+  std::string social;  // of tests/plugins
+  std::string check;   // that it must fail
+};
+class WrongSocial : public testing::TestWithParam<Wrong> {};
+
+TEST_P(WrongSocial, FailsTheRunByItsOwnCheckAlone) {
+  const TempDir folder;
+  copy_plugins(folder.path(), {"agent", "game", "hub", "login"});
+  fs::copy_file(test_plugins() / (GetParam().social + ".so"), folder.path() / "social.so");
+  Deployment mesh(Shape::embedded, {.plugin_dir = folder.path(), .arguments = {}, .env = {}, .await = false});
+  const auto finished = bots(mesh.login_address(), {"--scenario", "chat", "--count", "10", "--duration", "3s",
+                                                    "--grace", "3s", "--set", "world_per_sec=20"});
+  ASSERT_EQ(finished.code, 1) << finished.output;
+  const auto report = json::parse(finished.output);
+  EXPECT_EQ(report.at("verdict").as_string(), "fail");
+  for (const auto& [name, held] : report.at("checks").as_object()) {
+    const auto failed = held.at("failed").to_number<int>();
+    if (name == GetParam().check) {
+      EXPECT_GT(failed, 0) << finished.output;
+    } else {
+      EXPECT_EQ(failed, 0) << name << ": " << finished.output;
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Bots, WrongSocial,
+                         testing::Values(Wrong{"social_doubles", "no line is heard twice"},
+                                         Wrong{"social_drops", kHeard},
+                                         Wrong{"social_invents", "nothing is heard that was not said or was refused"}),
+                         [](const auto& of) { return of.param.social; });
+
+TEST(Bots, NobodyThereIsAFailureThatSaysWhy) {
+  const std::string nowhere = "127.0.0.1:" + std::to_string(free_port());
+  const auto finished = bots(nowhere, {"--scenario", "connect", "--count", "3", "--duration", "1s", "--grace", "1s"});
+  EXPECT_EQ(finished.code, 1) << finished.output;
+  const auto report = json::parse(finished.output);
+  EXPECT_EQ(check(report, "every robot got in", "failed"), 3);
+  EXPECT_NE(finished.output.find("Connection refused"), std::string::npos) << finished.output;
+}
+
+TEST(Bots, WriteAReportThatIsOnePage) {
+  Deployment mesh(Shape::embedded);
+  const TempDir folder;
+  const auto page = folder.path() / "report.html";
+  const auto finished = bots(mesh.login_address(),
+                             {"--scenario", "connect", "--count", "5", "--duration", "1s", "--report", page.string()});
+  ASSERT_EQ(finished.code, 0) << finished.output;
+  std::ostringstream text;
+  text << std::ifstream(page).rdbuf();
+  EXPECT_NE(text.str().find("\"verdict\":\"pass\""), std::string::npos) << text.str();
+}
+
+TEST(Bots, AServiceIsNoRobotAndARobotNoService) {
+  Deployment mesh(Shape::embedded);
+  const auto service = bots(mesh.login_address(), {"--plugin", (shipped_plugins() / "echo.so").string()});
+  EXPECT_EQ(service.code, 2);
+  EXPECT_NE(service.output.find("echo.so is no robot but a service"), std::string::npos) << service.output;
+  const auto loaded = mesh.host("game").ctl({"load", (shipped_plugins() / "robot.so").string()});
+  EXPECT_NE(loaded.code, 0);
+  EXPECT_NE(loaded.output.find("is a robot"), std::string::npos) << loaded.output;
+}
+
+TEST(Bots, AWrongSettingIsRefusedWithWhatItMayBe) {
+  const auto finished = bots("127.0.0.1:1", {"--scenario", "dance"});
+  EXPECT_EQ(finished.code, 2);
+  EXPECT_NE(finished.output.find("\"connect\""), std::string::npos) << finished.output;
+  const auto misspelt = bots("127.0.0.1:1", {"--set", "pingms=3"});
+  EXPECT_EQ(misspelt.code, 2);
+  EXPECT_NE(misspelt.output.find("ping_ms"), std::string::npos) << misspelt.output;
+}
+
+}  // namespace
+}  // namespace cm::test
