@@ -1,8 +1,10 @@
 // Extensions: those of the plugin, and hosts that have fewer or more than it knows.
 #include <cellmesh/abi/channel.h>
+#include <cellmesh/abi/client_address.h>
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/directory.h>
 #include <cellmesh/abi/gateway.h>
+#include <cellmesh/abi/kv.h>
 #include <cellmesh/abi/log.h>
 #include <cellmesh/abi/message.h>
 #include <cellmesh/abi/metrics.h>
@@ -20,8 +22,9 @@
 namespace cm::check {
 namespace {
 
-constexpr std::array kOfPlugins{CM_EXT_MESSAGE, CM_EXT_TIMER,   CM_EXT_SETTINGS, CM_EXT_DIRECTORY, CM_EXT_CLIENTS,
-                                CM_EXT_GATEWAY, CM_EXT_CHANNEL, CM_EXT_OFFLOAD,  CM_EXT_STATE};
+constexpr std::array kOfPlugins{CM_EXT_MESSAGE, CM_EXT_TIMER,   CM_EXT_SETTINGS,      CM_EXT_DIRECTORY,
+                                CM_EXT_CLIENTS, CM_EXT_GATEWAY, CM_EXT_CHANNEL,       CM_EXT_OFFLOAD,
+                                CM_EXT_STATE,   CM_EXT_KV,      CM_EXT_CLIENT_ADDRESS};
 
 void unknown_ids(Subject& subject) {
   const std::string longest(10'000, 'x');
@@ -59,6 +62,8 @@ void complete(Subject& subject) {
     whole<cm_plugin_gateway>(service, CM_EXT_GATEWAY);
     whole<cm_plugin_channel>(service, CM_EXT_CHANNEL, &cm_plugin_channel::on_channel);
     whole<cm_plugin_offload>(service, CM_EXT_OFFLOAD, &cm_plugin_offload::on_job);
+    whole<cm_plugin_kv>(service, CM_EXT_KV, &cm_plugin_kv::on_entry);
+    whole<cm_plugin_client_address>(service, CM_EXT_CLIENT_ADDRESS, &cm_plugin_client_address::on_client_address);
     whole<cm_plugin_state>(service, CM_EXT_STATE, &cm_plugin_state::save, &cm_plugin_state::load);
     const auto* state = static_cast<const cm_plugin_state*>(service.extension(CM_EXT_STATE));
     if (state == nullptr) return;
@@ -115,9 +120,11 @@ constexpr const char* kClients = CM_EXT_CLIENTS;
 constexpr const char* kGateway = CM_EXT_GATEWAY;
 constexpr const char* kChannel = CM_EXT_CHANNEL;
 constexpr const char* kOffload = CM_EXT_OFFLOAD;
+constexpr const char* kKv = CM_EXT_KV;
 
 void host_without_any(Subject& subject) {
-  without(subject, {kLog, kMessage, kTimer, kSettings, kMetrics, kDirectory, kClients, kGateway, kChannel, kOffload});
+  without(subject,
+          {kLog, kMessage, kTimer, kSettings, kMetrics, kDirectory, kClients, kGateway, kChannel, kOffload, kKv});
 }
 
 void newer_host(Subject& subject) {
@@ -166,12 +173,13 @@ std::vector<Test> extension_tests() {
       {"ext.host_without_gateway", kProtects, kCure, worked, host_without<kGateway>},
       {"ext.host_without_channel", kProtects, kCure, worked, host_without<kChannel>},
       {"ext.host_without_offload", kProtects, kCure, worked, host_without<kOffload>},
+      {"ext.host_without_kv", kProtects, kCure, worked, host_without<kKv>},
       {"ext.host_without_any",
        "It refuses cleanly, or lives, where a host has no extension at all.",
        kCure,
        {"ext.host_without_log", "ext.host_without_message", "ext.host_without_timer", "ext.host_without_settings",
         "ext.host_without_metrics", "ext.host_without_directory", "ext.host_without_clients",
-        "ext.host_without_gateway", "ext.host_without_channel", "ext.host_without_offload"},
+        "ext.host_without_gateway", "ext.host_without_channel", "ext.host_without_offload", "ext.host_without_kv"},
        host_without_any},
       {"abi.newer_host", "What is built today loads in the hosts of years to come, whose structs are longer.",
        "ask that struct_size is at least, not exactly, what it was built with", worked, newer_host},

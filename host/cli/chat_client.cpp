@@ -24,6 +24,18 @@ std::uint16_t id_of_request(const ChatRequest& request) {
   return std::visit([](const auto& message) { return id_of<std::decay_t<decltype(message)>>; }, request);
 }
 
+// What a login takes as a guest's name: 1 to 26 of a-z, A-Z, 0-9, "-", "_" and ".".
+std::string uid_of(std::string_view name) {
+  constexpr std::size_t kLongest = 26;
+  std::string uid;
+  for (const char c : name.substr(0, kLongest)) {
+    const bool good =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    uid += good ? c : '_';
+  }
+  return uid;
+}
+
 std::string seconds(milliseconds time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
 
 std::string lines(std::size_t count) { return std::to_string(count) + (count == 1 ? " line" : " lines"); }
@@ -106,8 +118,8 @@ void ChatClient::log_in() {
   if (state_ != State::logging_in) return;
   proto::LoginREQ request;
   request.set_version(kVersion);
-  request.set_platform("cellmesh chat");
-  request.set_uid(config_.name);
+  request.set_platform("guest");
+  request.set_uid(uid_of(config_.name));
   send(request);
 }
 
@@ -240,7 +252,8 @@ void ChatClient::on_notice(std::string_view body) {
   if (!parse(notice, body)) return;
   if (closes(notice)) {
     closing_ = describe(notice);
-    kicked_ = notice.code() == proto::NoticeACK::Kicked;
+    // Whoever took the place would be thrown out in turn.
+    kicked_ = notice.code() == proto::NoticeACK::Kicked || notice.code() == proto::NoticeACK::Replaced;
     return;
   }
   if (!sent_.empty() && tells_of_a_drop(notice) && notice.msg_id() == id_of_request(sent_.front().request)) {

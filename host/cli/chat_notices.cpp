@@ -28,6 +28,8 @@ std::string_view meaning(int code) {
       return "the gateway is going down";
     case Notice::Full:
       return "the gateway is full";
+    case Notice::Replaced:
+      return "you came in again from elsewhere";
     case Notice::MessageBlocked:
       return "your message was dropped, no route leads to a service that takes it";
     case Notice::MessageNotAdmitted:
@@ -70,6 +72,41 @@ std::string describe(proto::ResultCode result) {
              "HOST`";
     case proto::GameNotFound:
       return "no game is up; start a host with the game plugin, or wait for it";
+    case proto::PlatformOff:
+      return "there is no such way to log in, or it is switched off; guests are let in when the setting "
+             "login/allow_guests is true";
+    case proto::BadName:
+      return "that is no name: 1 to 32 of a-z, A-Z, 0-9, \"-\", \"_\" and \".\"";
+    case proto::WrongCredentials:
+      return "no account has this name and this password";
+    case proto::TooManyAttempts:
+      return "that was tried too often; wait a while";
+    case proto::AccountExists:
+      return "there is an account of this name already";
+    case proto::BadSecret:
+      return "that password is too short or too long";
+    case proto::DataUnavailable:
+      return "accounts or players cannot be read now; nothing was changed, try again";
+    case proto::TokenMissing:
+      return "there was no token from a login";
+    case proto::TokenMalformed:
+      return "the token of the login is none, or was cut short";
+    case proto::TokenAlgorithm:
+      return "the token is not signed as tokens are";
+    case proto::TokenKeyUnknown:
+      return "the token is signed by a key that no login published";
+    case proto::TokenSignature:
+      return "the token's signature is wrong";
+    case proto::TokenExpired:
+      return "the token has expired";
+    case proto::TokenNotYetValid:
+      return "the token is not valid yet; look at the clocks of login and agent";
+    case proto::TokenReplayed:
+      return "somebody entered with this token already";
+    case proto::TokenWrongAgent:
+      return "the token is for another agent, or for this one before it was restarted";
+    case proto::TokenClaims:
+      return "the token does not say all that it must";
     default:
       return "result " + std::to_string(static_cast<int>(result));
   }

@@ -98,6 +98,7 @@ base::Status Gateway::build() {
   for (unsigned i = 0; i < bootstrap_.io_workers; ++i) workers_.push_back(std::make_unique<net::IoWorker>(i));
   if (auto status = build_discovery(); !status) return status;
   settings_ = std::make_unique<discovery::Settings>(*discovery_);
+  shared_kv_ = std::make_unique<plugin::SharedKv>(*discovery_);
   tasks_ = std::make_unique<TaskThread>();
   registrar_ = std::make_unique<Registrar>(registry_, *discovery_);
   registry_.listen(
@@ -153,12 +154,15 @@ void Gateway::build_plugins() {
         bootstrap_.login_port == 0 || bootstrap_.login_port == 65'535 ? 0 : bootstrap_.login_port + 1;
     config.setting_overrides["login"] = {{"port", std::to_string(bootstrap_.login_port)},
                                          {"ws_port", std::to_string(bootstrap_.login_ws_port.value_or(next))},
-                                         {"demo_page", "true"}};
+                                         {"demo_page", "true"},
+                                         {"allow_guests", "true"},
+                                         {"signing_key_file", "ephemeral"}};
     for (const auto& [service, values] : bootstrap_.settings) {
       for (const auto& [name, value] : values) config.setting_overrides[service].insert_or_assign(name, value);
     }
   }
   std::error_code ec;
+  config.kv = shared_kv_.get();
   config.rehearsal_program = std::filesystem::read_symlink("/proc/self/exe", ec);
   plugin::PluginManagerHooks hooks;
   hooks.reloaded = [this](const plugin::Manifest& before, const plugin::Manifest& now) {

@@ -24,6 +24,7 @@
 #include "mesh/mesh.hpp"
 #include "net/io_worker.hpp"
 #include "plugin/plugin_manager.hpp"
+#include "plugin/shared_kv.hpp"
 #include "routing/registry.hpp"
 #include "routing/route_table.hpp"
 #include "session/gateway.hpp"
@@ -112,6 +113,7 @@ class Gateway {
   std::vector<std::unique_ptr<net::IoWorker>> workers_;
   std::unique_ptr<discovery::Discovery> discovery_;
   std::unique_ptr<discovery::Settings> settings_;
+  std::unique_ptr<plugin::SharedKv> shared_kv_;
   std::unique_ptr<session::Gateway> sessions_;
   std::unique_ptr<mesh::Mesh> mesh_;  // none with --dev: there is one host
   std::unique_ptr<plugin::PluginManager> plugins_;

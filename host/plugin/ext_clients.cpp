@@ -28,7 +28,7 @@ cm_status check_body(Service& s, uint16_t id, const uint8_t* body, size_t size) 
 }
 
 bool good_reason(cm_close_reason reason) {
-  return reason >= CM_CLOSE_MALFORMED && reason <= CM_CLOSE_FULL && reason != CM_CLOSE_GATEWAY_LOST;
+  return reason >= CM_CLOSE_MALFORMED && reason <= CM_CLOSE_REPLACED && reason != CM_CLOSE_GATEWAY_LOST;
 }
 
 // Tells once: `first` keeps the first failure.

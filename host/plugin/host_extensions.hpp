@@ -8,6 +8,7 @@
 
 #include "cellmesh/abi/gateway.h"
 #include "cellmesh/abi/host.h"
+#include "cellmesh/abi/kv.h"
 #include "cellmesh/abi/listeners.h"
 #include "cellmesh/abi/log.h"
 #include "cellmesh/abi/metrics.h"
@@ -31,6 +32,7 @@ extern const cm_host_gateway kHostGateway;
 extern const cm_host_listeners kHostListeners;
 extern const cm_host_channel kHostChannel;
 extern const cm_host_offload kHostOffload;
+extern const cm_host_kv kHostKv;
 
 // Runs fn(service) for a call that must come on the service's thread. Whatever the plugin does wrong comes back to it
 // as a status.

@@ -6,9 +6,11 @@
 #include <string>
 
 #include "cellmesh/abi/channel.h"
+#include "cellmesh/abi/client_address.h"
 #include "cellmesh/abi/clients.h"
 #include "cellmesh/abi/directory.h"
 #include "cellmesh/abi/gateway.h"
+#include "cellmesh/abi/kv.h"
 #include "cellmesh/abi/message.h"
 #include "cellmesh/abi/offload.h"
 #include "cellmesh/abi/plugin.h"
@@ -54,6 +56,8 @@ struct Instance {
   const cm_plugin_directory* directory_ext = nullptr;
   const cm_plugin_channel* channel_ext = nullptr;
   const cm_plugin_offload* offload_ext = nullptr;
+  const cm_plugin_kv* kv_ext = nullptr;
+  const cm_plugin_client_address* address_ext = nullptr;
   const cm_plugin_state* state_ext = nullptr;
 };
 

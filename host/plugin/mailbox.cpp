@@ -29,6 +29,10 @@ void Mailbox::settings_changed(std::string bytes) {
   put_aside([&](Aside& aside) { aside.settings = std::move(bytes); });
 }
 
+void Mailbox::entry_changed(const std::string& name, std::optional<std::string> value) {
+  put_aside([&](Aside& aside) { aside.entries.insert_or_assign(name, std::move(value)); });
+}
+
 void Mailbox::job_done(JobResult result) {
   put_aside([&](Aside& aside) { aside.jobs.push_back(std::move(result)); });
 }

@@ -38,6 +38,8 @@ class Mailbox final : public routing::Destination {
   void service_changed(routing::ServiceRef ref, bool up);
   // The service's settings as they now are; a newer one replaces one not read yet. [any thread]
   void settings_changed(std::string bytes);
+  // A shared entry of the KV; nullopt: it is gone. A newer one replaces one not read yet. [any thread]
+  void entry_changed(const std::string& name, std::optional<std::string> value);
   void job_done(JobResult result);             // [blocking thread]
   void run(std::shared_ptr<ThreadTask> task);  // [loader thread]
   // The service is to finish what is there and end. [loader thread]
@@ -53,6 +55,7 @@ class Mailbox final : public routing::Destination {
   struct Aside {
     std::map<routing::ServiceRef, Changes> services;
     std::optional<std::string> settings;
+    std::map<std::string, std::optional<std::string>> entries;
     std::vector<JobResult> jobs;
     std::vector<std::shared_ptr<ThreadTask>> tasks;
     bool drain = false;

@@ -24,7 +24,7 @@ PluginManager::PluginManager(PluginManagerConfig config, routing::Registry& regi
       hooks_(std::move(hooks)),
       surroundings_{registry,         frontends,        std::make_shared<BlockingPool>(config_.pool),
                     config_.identity, config_.patience, config_.mailbox,
-                    hooks_.faulty},
+                    hooks_.faulty,    config_.kv},
       ears_(RegistryEars::listen(registry)) {}
 
 PluginManager::~PluginManager() { (void)stop_all(); }

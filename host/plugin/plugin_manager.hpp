@@ -28,6 +28,7 @@ namespace cm::plugin {
 class RegistryEars;
 class Service;
 class SettingsFeed;
+class SharedKv;
 
 struct PluginManagerConfig {
   HostIdentity identity;
@@ -40,6 +41,7 @@ struct PluginManagerConfig {
   // What runs a rehearsal, see rehearsal.hpp; empty: reloads are not rehearsed.
   std::filesystem::path rehearsal_program;
   std::chrono::milliseconds rehearsal_time{10'000};
+  SharedKv* kv = nullptr;  // entries that services share; null: there are none
 };
 
 // What the composition root does when plugins come and go. Called on the thread that loads, which holds the manager:

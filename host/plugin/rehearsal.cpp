@@ -123,7 +123,8 @@ base::Status try_all(const pb::Rehearsal& request) {
                             .identity = {request.host(), request.index(), request.group(), "rehearsal", "rehearsal"},
                             .patience = {},
                             .mailbox = {},
-                            .faulty = {}};
+                            .faulty = {},
+                            .kv = nullptr};
   auto generation = std::make_shared<Generation>(1, std::make_shared<const Manifest>(std::move(*manifest)),
                                                  request.library(), std::make_unique<Library>(std::move(*library)));
   if (auto status = generation->init(); !status) return status;

@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "plugin/host_extensions.hpp"
 #include "plugin/service_fence.hpp"
+#include "plugin/shared_kv.hpp"
 #include "plugin/text.hpp"
 
 namespace cm::plugin {
@@ -173,6 +174,7 @@ void Service::give_up(std::string_view why) {
   given_up_ = true;
   close_frontend();
   withdraw();
+  forget_entries();
   mailbox_->close();
   mailbox_->wake();
   thread_.detach();
@@ -191,6 +193,10 @@ void Service::close_frontend() {
 // Loader and service thread: who comes first takes it out.
 void Service::withdraw() {
   if (registered_.exchange(false)) registry().remove(ref_);
+}
+
+void Service::forget_entries() {
+  if (surroundings_.kv != nullptr) surroundings_.kv->forget(ref_);
 }
 
 // ---- service thread
@@ -221,6 +227,7 @@ base::Status Service::begin() {
     withdraw();
     mailbox_->close();
     destroy(*live_);
+    forget_entries();
     return not_started("start", status);
   }
   live_->phase = Instance::Phase::running;
@@ -252,6 +259,8 @@ base::Status Service::create(Instance& instance) {
   instance.directory_ext = plugin_extension<cm_plugin_directory>(instance, CM_EXT_DIRECTORY);
   instance.channel_ext = plugin_extension<cm_plugin_channel>(instance, CM_EXT_CHANNEL);
   instance.offload_ext = plugin_extension<cm_plugin_offload>(instance, CM_EXT_OFFLOAD);
+  instance.address_ext = plugin_extension<cm_plugin_client_address>(instance, CM_EXT_CLIENT_ADDRESS);
+  instance.kv_ext = plugin_extension<cm_plugin_kv>(instance, CM_EXT_KV);
   instance.state_ext = plugin_extension<cm_plugin_state>(instance, CM_EXT_STATE);
   return {};
 }
@@ -303,6 +312,7 @@ void Service::handle_aside(Mailbox::Aside aside) {
     if (changes.up) on_service(ref, true);
   }
   if (aside.settings) on_settings(std::move(*aside.settings));
+  for (const auto& [name, value] : aside.entries) on_entry(name, value ? &*value : nullptr);
   for (const auto& result : aside.jobs) on_job(result);
   for (const auto& task : aside.tasks) task->run();
   if (aside.drain && !draining_) {
@@ -358,6 +368,7 @@ void Service::end() {
   destroy(*live_);
   for (const auto& old : old_) destroy(*old);
   old_.clear();
+  forget_entries();
 }
 
 void Service::destroy(Instance& instance) {

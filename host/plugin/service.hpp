@@ -144,6 +144,7 @@ class Service final : public std::enable_shared_from_this<Service> {
   void loop();
   void end();
   void withdraw();
+  void forget_entries();
   enum class State : std::uint8_t { idle, starting, up, failed, ended };
   void set_state(State state, std::string failure = {});
   base::Error not_started(std::string_view hook, cm_status status) const;
@@ -158,6 +159,7 @@ class Service final : public std::enable_shared_from_this<Service> {
 
   // service_dispatch.cpp: envelopes to hooks.
   void dispatch(const routing::Envelope& envelope);
+  void on_client_address(const routing::Envelope& envelope);
   void on_message(const routing::Envelope& envelope);
   void answer_failure(const routing::Envelope& envelope, cm_status status);
   void notify_client(routing::ClientId client, std::uint16_t msg_id, cm_status status);
@@ -167,6 +169,8 @@ class Service final : public std::enable_shared_from_this<Service> {
   void on_hub_message(const routing::Envelope& envelope);
   void on_timer(std::uint64_t number);
   void on_settings(std::string bytes);
+  void on_entry(const std::string& name, const std::string* value);
+  void tell_entries_again();
   void on_job(const JobResult& result);
   template <class Extension>
   [[nodiscard]] const Extension* plugin_extension(Instance& instance, const char* id);

@@ -5,6 +5,7 @@
 #include "hub.pb.h"
 #include "plugin/service.hpp"
 #include "plugin/service_fence.hpp"
+#include "plugin/shared_kv.hpp"
 #include "plugin/text.hpp"
 #include "routing/message_id.hpp"
 
@@ -71,6 +72,7 @@ void Service::dispatch(const Envelope& e) {
       });
       return;
     case Kind::client_opened:
+      on_client_address(e);
       if (live_->gateway_ext == nullptr || live_->gateway_ext->on_client_opened == nullptr) return;
       (void)fenced({.hook = "on_client_opened", .client = e.client}, [&] {
         const cm_client client = to_abi(e.client);
@@ -90,6 +92,16 @@ void Service::dispatch(const Envelope& e) {
     default:
       ++counters_.strays;
   }
+}
+
+void Service::on_client_address(const Envelope& e) {
+  if (live_->address_ext == nullptr || live_->address_ext->on_client_address == nullptr) return;
+  const std::string address(reinterpret_cast<const char*>(e.body.data()), e.body.size());
+  (void)fenced({.hook = "on_client_address", .client = e.client}, [&] {
+    const cm_client client = to_abi(e.client);
+    live_->address_ext->on_client_address(live_->self, &client, address.c_str());
+    return CM_OK;
+  });
 }
 
 void Service::on_message(const Envelope& e) {
@@ -278,6 +290,26 @@ void Service::on_settings(std::string data) {
     return live_->settings_ext->on_settings(live_->self, bytes(*settings), settings->size());
   });
   if (status != CM_OK) log(spdlog::level::warn, "it did not take its changed settings: " + status_text(status));
+}
+
+void Service::on_entry(const std::string& name, const std::string* value) {
+  if (live_->kv_ext == nullptr || live_->kv_ext->on_entry == nullptr) return;
+  (void)fenced({.hook = "on_entry", .handler = name}, [&] {
+    cm_kv_entry entry{};
+    entry.struct_size = sizeof entry;
+    entry.gone = value == nullptr ? 1 : 0;
+    entry.name = name.c_str();
+    entry.value = value != nullptr ? bytes(*value) : nullptr;
+    entry.size = value != nullptr ? value->size() : 0;
+    live_->kv_ext->on_entry(live_->self, &entry);
+    return CM_OK;
+  });
+}
+
+// To a generation that has just taken over.
+void Service::tell_entries_again() {
+  if (surroundings_.kv == nullptr) return;
+  for (const auto& [name, value] : surroundings_.kv->watched_by(ref_)) on_entry(name, &value);
 }
 
 void Service::on_job(const JobResult& result) {

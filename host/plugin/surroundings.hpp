@@ -13,6 +13,8 @@
 
 namespace cm::plugin {
 
+class SharedKv;
+
 // Who this host is; its services get its index and group.
 struct HostIdentity {
   std::string name;
@@ -39,6 +41,7 @@ struct Surroundings {
   routing::EnvelopeQueue::Limits mailbox;
   // A generation on probation had too many faults. Called on a service's thread; must not block.
   std::function<void(const std::string& plugin, std::uint64_t generation)> faulty;
+  SharedKv* kv = nullptr;  // null: this host has none
 };
 
 }  // namespace cm::plugin

@@ -286,6 +286,7 @@ base::Status Takeover::switch_over(SwitchGate& gate, Probation probation, const 
   if (live.state_ext != nullptr && live.state_ext->resumed != nullptr) {
     (void)s_.fenced({.hook = "resumed"}, [&] { return live.state_ext->resumed(live.self); });
   }
+  s_.tell_entries_again();
   return {};
 }
 

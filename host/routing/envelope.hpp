@@ -16,7 +16,7 @@ enum class Kind : std::uint8_t {
   call = 3,            // service -> service, waits for a reply; `call`, and `client` on whose behalf (may be none)
   reply = 4,           // the answer to a call; `status` not 0: no message
   client_closed = 5,   // `client` is gone; `status` is a cm_close_reason
-  client_opened = 6,   // to the agent only, never on a link
+  client_opened = 6,   // to the agent only, never on a link; body is the address that it comes from
   service_up = 7,      // `from` came up; made by this host, never on a link
   service_down = 8,    // `from` went away; made by this host, never on a link
   rebound =

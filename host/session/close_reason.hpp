@@ -22,12 +22,13 @@ enum class CloseReason : std::uint8_t {
   gateway_lost = CM_CLOSE_GATEWAY_LOST,
   done = CM_CLOSE_DONE,
   full = CM_CLOSE_FULL,
+  replaced = CM_CLOSE_REPLACED,
 };
-inline constexpr std::size_t kCloseReasons = CM_CLOSE_FULL + 1;
+inline constexpr std::size_t kCloseReasons = CM_CLOSE_REPLACED + 1;
 
 // A reason as a service gave it; what no client can be told with becomes `kicked`.
 [[nodiscard]] constexpr CloseReason close_reason(std::int32_t status) {
-  if (status == CM_CLOSE_DONE || status == CM_CLOSE_FULL) return static_cast<CloseReason>(status);
+  if (status >= CM_CLOSE_DONE && status <= CM_CLOSE_REPLACED) return static_cast<CloseReason>(status);
   if (status >= CM_CLOSE_MALFORMED && status <= CM_CLOSE_GOING_DOWN) return static_cast<CloseReason>(status);
   return CloseReason::kicked;
 }

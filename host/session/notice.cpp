@@ -99,6 +99,8 @@ std::string_view default_text(CloseReason reason) {
       return "The gateway goes down; log in again to get another one.";
     case CloseReason::full:
       return "The gateway has as many clients as it takes; log in again later.";
+    case CloseReason::replaced:
+      return "You entered anew from elsewhere; this connection ends.";
     default:
       return "";
   }

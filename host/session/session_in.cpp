@@ -17,6 +17,13 @@ constexpr int kMaxLost = 3;
 constexpr std::int64_t kTickMs = 100;
 // With its transport and what Asio keeps for it an idle client must stay below 1 KB.
 static_assert(sizeof(Session) <= 256);
+// `203.0.113.7` of `203.0.113.7:50123`, `2001:db8::7` of `[2001:db8::7]:50123`.
+std::string_view without_port(std::string_view peer) {
+  peer = peer.substr(0, peer.rfind(':'));
+  if (peer.starts_with('[') && peer.ends_with(']')) peer = peer.substr(1, peer.size() - 2);
+  return peer;
+}
+
 }  // namespace
 
 Session::Session(SessionTable& table, Shard& shard, const Port& port, std::unique_ptr<Transport> transport,
@@ -52,8 +59,12 @@ void Session::resume() {
 
 bool Session::announce() {
   announced_ = true;  // before: its agent may answer before deliver() returns
-  switch (table_.router().deliver(
-      {.kind = Kind::client_opened, .to = shard_.rules.owner, .client = state_.id, .body = {}})) {
+  const std::string peer = transport_->peer();
+  const std::string_view address = without_port(peer);
+  switch (table_.router().deliver({.kind = Kind::client_opened,
+                                   .to = shard_.rules.owner,
+                                   .client = state_.id,
+                                   .body = std::as_bytes(std::span(address))})) {
     case Delivery::sent:
       return true;
     case Delivery::full:

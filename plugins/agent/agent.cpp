@@ -4,14 +4,23 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "../frontend/listeners.hpp"
+#include "../tokens/public_key.hpp"
 #include "presence.hpp"
+#include "spent_tokens.hpp"
+#include "token_check.hpp"
 
+using agent::Claims;
 using cellmesh::Client;
+using cellmesh::CloseReason;
 using cellmesh::Sender;
 using cellmesh::ServiceId;
 using cellmesh::Status;
@@ -20,9 +29,13 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::string_view game_kind = "game";
+constexpr std::string_view replaced_text = "you entered anew from elsewhere";
 constexpr auto verify_timeout = 5s;
 constexpr auto load_delay = 200ms;  // so that a burst of clients is one report
 constexpr auto retry_delay = 200ms;
+constexpr auto key_patience = 2s;  // for a key that was published just now
+constexpr std::size_t max_waiting = 1'000;
+constexpr auto tidy_period = 10s;
 
 std::int64_t since_1970_ms() {
   const auto time = std::chrono::system_clock::now().time_since_epoch();
@@ -44,6 +57,19 @@ cellmesh::FrontendOptions frontend_options(const proto::AgentSettings& settings)
   return options;
 }
 
+std::int64_t unix_now() { return since_1970_ms() / 1000; }
+
+std::string random_hex() {
+  std::random_device random;
+  std::string text;
+  for (int word = 0; word < 2; ++word) {
+    for (std::uint32_t bits = random(), nibble = 0; nibble < 8; ++nibble, bits >>= 4U) {
+      text += "0123456789abcdef"[bits & 15U];
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
@@ -55,6 +81,32 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     }
     for (const auto& listener : listeners().list()) log().info("clients enter at {}", listener.url);
     directory().set_load(0);
+    audience_ = cellmesh::format("{}/{}", id(), random_hex());
+    if (const Status status = kv().watch(std::string(tokens::key_folder)); status != Status::ok) {
+      log().error("no token can be checked, the keys of logins cannot be watched: {}", status);
+    }
+    every<&Agent::tidy>(tidy_period);
+  }
+
+  void save(proto::AgentState& state) const { state.set_audience(audience_); }
+  void load(const proto::AgentState& state) {
+    audience_ = state.audience();
+    entered_.for_each([this](Client client, const proto::AgentEntry& entry) {
+      if (entry.verified()) online_[entry.uid()] = client;
+    });
+  }
+
+  // The public keys of logins.
+  void on_entry(std::string_view name, std::optional<std::string_view> value) {
+    const std::string_view kid = tokens::kid_of(name);
+    if (kid.empty()) return;
+    auto key = value ? tokens::PublicKey::parse(*value) : std::nullopt;
+    if (!key) {
+      if (value) log().warn("the KV's {} holds no public key on the curve P-256 and is not believed", name);
+      return tokens_.remove_key(kid);
+    }
+    tokens_.set_key(kid, std::move(key->pem));
+    look_again();
   }
 
   void on_settings(const proto::AgentSettings& now) {
@@ -76,23 +128,18 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
       }
       return Status::ok;
     }
-    const ServiceId game = game_of(req.game_svc_id());
-    if (!game) {
-      turn_away(client, "no such game is up");
-      return Status::ok;
+    if (settings().require_token()) {
+      look_at(req, client, true);
+    } else {
+      ask_game(client, game_of(req.game_svc_id()), {.uid = cellmesh::format("guest-{}", random_hex())});
     }
-    const auto options = cellmesh::on_behalf(client, verify_timeout);
-    if (const Status sent = call<&Agent::on_verified>(options, game, req, client, game); sent != Status::ok) {
-      turn_away(client, to_string(sent));
-      return Status::ok;
-    }
-    entered_[client].set_verified(false);
     return Status::ok;
   }
 
   void on(const proto::AgentInfoREQ& /*req*/, Sender from) {
     proto::AgentInfoACK ack;
     for (const auto& listener : listeners().list()) ack.add_urls(listener.url);
+    ack.set_audience(audience_);
     from.reply(ack);
   }
 
@@ -105,11 +152,12 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
   }
 
   Status on(const proto::CloseClientACK& req, Sender from) {
-    const std::string text = "closed by " + directory().name(from.id());
-    if (req.all()) return clients().close_all(self(), cellmesh::CloseReason::kicked, text);
+    const auto reason = req.replaced() ? CloseReason::replaced : CloseReason::kicked;
+    const std::string text = req.replaced() ? std::string(replaced_text) : "closed by " + directory().name(from.id());
+    if (req.all()) return clients().close_all(self(), reason, text);
     std::vector<Client> list;
     for (const auto id : req.id()) list.push_back(client_of(id));
-    return list.empty() ? Status::ok : clients().close(list, cellmesh::CloseReason::kicked, text);
+    return list.empty() ? Status::ok : clients().close(list, reason, text);
   }
 
   void on(const proto::WhoIsREQ& req, Sender from) {
@@ -129,37 +177,104 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
 
   void on_client_opened(Client /*client*/) { report_load_soon(); }
 
-  void on_client_closed(Client client, cellmesh::CloseReason /*reason*/) {
+  void on_client_closed(Client client, CloseReason /*reason*/) {
     see_to(presence_.left(client));
+    if (const auto* entry = entered_.find(client); entry != nullptr && entry->verified()) {
+      const auto online = online_.find(entry->uid());
+      if (online != online_.end() && online->second == client) online_.erase(online);
+    }
     entered_.erase(client);
+    waiting_.erase(client);
     report_load_soon();
   }
 
  private:
-  void on_verified(const proto::VerifyACK& ack, Status status, Client client, ServiceId game) {
+  // The token first, and what it says alone: a client's word counts for nothing.
+  void look_at(const proto::VerifyREQ& req, Client client, bool may_wait) {
+    const std::int64_t now = unix_now();
+    auto found = tokens_.check(req.game_token(), {audience_, now, settings().clock_skew_sec()});
+    if (found.result == proto::TokenKeyUnknown && may_wait && waiting_.size() < max_waiting) {
+      waiting_[client] = req;
+      after<&Agent::stop_waiting>(key_patience, client);
+      return;
+    }
+    if (found.result != proto::NoError) return turn_away(client, found.result, found.text);
+    const Claims& claims = found.claims;
+    if (!req.game_svc_id().empty() && req.game_svc_id() != claims.game) {
+      return turn_away(client, proto::GameNotFound, "the token is for another game");
+    }
+    if (spent_.has(claims.id)) {
+      return turn_away(client, proto::TokenReplayed, "somebody entered with this token already; log in again");
+    }
+    if (!spent_.take(claims.id, claims.expires + settings().clock_skew_sec(), now)) {
+      return turn_away(client, proto::TooManyAttempts, "more tokens came lately than this agent can remember");
+    }
+    ask_game(client, game_of(claims.game), claims);
+  }
+
+  // Their key may have come.
+  void look_again() {
+    std::vector<Client> list;
+    waiting_.for_each([&](Client client, const proto::VerifyREQ& /*req*/) { list.push_back(client); });
+    for (const Client client : list) look_once_more(client, true);
+  }
+  void stop_waiting(Client client) { look_once_more(client, false); }
+  void look_once_more(Client client, bool may_wait) {
+    const auto* waiting = waiting_.find(client);
+    if (waiting == nullptr) return;
+    const proto::VerifyREQ req = *waiting;
+    if (may_wait && tokens_.check(req.game_token(), {audience_, unix_now(), 0}).result == proto::TokenKeyUnknown)
+      return;
+    waiting_.erase(client);
+    look_at(req, client, false);
+  }
+
+  // The client enters as this uid, if the game agrees.
+  void ask_game(Client client, ServiceId game, const Claims& claims) {
+    proto::EnterGameREQ req;
+    req.set_uid(claims.uid);
+    Status sent = Status::unavailable;
+    if (game) {
+      const auto options = cellmesh::on_behalf(client, verify_timeout);
+      sent = call<&Agent::on_entered>(options, game, req, client, game);
+    }
+    if (sent != Status::ok) {
+      spent_.give_back(claims.id);
+      return turn_away(client, proto::GameNotFound, game ? to_string(sent) : "no such game is up");
+    }
+    auto& entry = entered_[client];
+    entry.set_uid(claims.uid);
+    entry.set_token_id(claims.id);
+  }
+
+  void on_entered(const proto::EnterGameACK& ack, Status status, Client client, ServiceId game) {
     auto* entry = entered_.edit(client);
     if (entry == nullptr) return;  // gone meanwhile
     // Bound first: a game that went down since is no place to enter.
     if (status == Status::ok && ack.result() == proto::NoError) status = gateway().bind(client, game);
-    if (status != Status::ok) {
+    if (status != Status::ok || ack.result() != proto::NoError) {
+      spent_.give_back(entry->token_id());
       entered_.erase(client);
-      turn_away(client, to_string(status));
-      return;
+      if (status == Status::ok) return turn_away(client, ack.result(), ack.text());
+      return turn_away(client, proto::GameNotFound, to_string(status));
     }
-    if (ack.result() == proto::NoError) {
-      entry->set_verified(true);
-      entry->set_uid(cellmesh::format("player-{}-{}", index(), client.session()));
-      entry->set_entered_at_ms(since_1970_ms());
-      see_to(presence_.entered(client));
-      gateway().admit(client);  // before it is told: who is in misses nothing that others say from then on
-      verified_.add();
-    } else {
-      entered_.erase(client);
-      refused_.add();
+    entry->set_verified(true);
+    entry->set_entered_at_ms(since_1970_ms());
+    const auto [online, is_new] = online_.try_emplace(entry->uid(), client);
+    if (!is_new) {
+      clients().close(std::exchange(online->second, client), CloseReason::replaced, std::string(replaced_text));
+      replaced_.add();
     }
-    clients().send(client, ack);
+    see_to(presence_.entered(client));
+    gateway().admit(client);  // before it is told: who is in misses nothing that others say from then on
+    verified_.add();
+    proto::VerifyACK answer;
+    answer.set_uid(entry->uid());
+    clients().send(client, answer);
     gateway().release(client);
   }
+
+  void tidy() { spent_.tidy(unix_now()); }
 
   // The game that the client is to enter; none when it is not up, or is no game.
   ServiceId game_of(const std::string& id) {
@@ -169,11 +284,12 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
   }
 
   // The client stays outside and may try again.
-  void turn_away(Client client, std::string_view why) {
-    log().debug("{} not verified: {}", client, why);
+  void turn_away(Client client, proto::ResultCode result, std::string_view why) {
+    log().debug("{} not verified, result {}: {}", client, result, why);
     refused_.add();
     proto::VerifyACK ack;
-    ack.set_result(proto::GameNotFound);
+    ack.set_result(result);
+    ack.set_text(std::string(why));
     clients().send(client, ack);
     gateway().release(client);
   }
@@ -208,10 +324,16 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
 
   agent::Entries entered_{*this, "entered"};
   agent::Presence<Agent> presence_{*this, entered_};
+  cellmesh::Table<Client, proto::VerifyREQ> waiting_{*this, "waiting"};  // for the key of their token
+  std::unordered_map<std::string, Client> online_;                       // by uid, the newest of each
+  agent::TokenCheck tokens_;
+  agent::SpentTokens<Agent> spent_{*this};
+  std::string audience_;           // what tokens for this agent name, since its start
   cellmesh::TimerId load_timer_;   // runs while a report is due
   cellmesh::TimerId retry_timer_;  // runs while somebody missed who came or went
   cellmesh::Counter verified_ = counter("verified");
   cellmesh::Counter refused_ = counter("not_verified");
+  cellmesh::Counter replaced_ = counter("replaced");
 };
 
 CELLMESH_PLUGIN(Agent)

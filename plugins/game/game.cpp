@@ -11,13 +11,11 @@ class Game : public cellmesh::Service<Game> {
  public:
   void start() { directory().set_load(0); }
 
-  // From an agent, which asks on the client's behalf. The token is opaque for now.
-  Status on(const proto::VerifyREQ& /*req*/, Client player) {
+  // From an agent, which asks on behalf of a client whose token it believes.
+  Status on(const proto::EnterGameREQ& /*req*/, Client player) {
     if (!request().waits()) return Status::refused;
     enter(player);
-    proto::VerifyACK ack;
-    ack.set_result(proto::NoError);
-    return reply(ack);
+    return reply(proto::EnterGameACK());
   }
 
   void on_client_closed(Client player, cellmesh::CloseReason /*reason*/) {

@@ -14,7 +14,7 @@ cm_status check_body(HostSide& side, uint16_t id, const uint8_t* body, size_t si
 }
 
 bool good_reason(cm_close_reason reason) {
-  return reason >= CM_CLOSE_MALFORMED && reason <= CM_CLOSE_FULL && reason != CM_CLOSE_GATEWAY_LOST;
+  return reason >= CM_CLOSE_MALFORMED && reason <= CM_CLOSE_REPLACED && reason != CM_CLOSE_GATEWAY_LOST;
 }
 
 cm_status up(const HostSide& side, cm_service agent) { return side.is_up(agent) ? CM_OK : CM_UNAVAILABLE; }

@@ -30,7 +30,7 @@ std::size_t character(std::string_view text) {
 }  // namespace
 
 const void* host_extension(const cm_host* host, const char* id) {
-  static const std::array<std::pair<std::string_view, const void*>, 11> all{{{CM_EXT_LOG, &host_log},
+  static const std::array<std::pair<std::string_view, const void*>, 12> all{{{CM_EXT_LOG, &host_log},
                                                                              {CM_EXT_MESSAGE, &host_message},
                                                                              {CM_EXT_TIMER, &host_timer},
                                                                              {CM_EXT_SETTINGS, &host_settings},
@@ -40,7 +40,8 @@ const void* host_extension(const cm_host* host, const char* id) {
                                                                              {CM_EXT_GATEWAY, &host_gateway},
                                                                              {CM_EXT_LISTENERS, &host_listeners},
                                                                              {CM_EXT_CHANNEL, &host_channel},
-                                                                             {CM_EXT_OFFLOAD, &host_offload}}};
+                                                                             {CM_EXT_OFFLOAD, &host_offload},
+                                                                             {CM_EXT_KV, &host_kv}}};
   const HostSide* side = HostSide::of(host);
   if (side == nullptr || id == nullptr || !side->on_this_thread() || side->missing.contains(id)) return nullptr;
   for (const auto& [name, extension] : all) {

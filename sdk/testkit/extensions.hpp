@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "cellmesh/abi/directory.h"
+#include "cellmesh/abi/kv.h"
 #include "cellmesh/abi/metrics.h"
 #include "cellmesh/abi/settings.h"
 #include "host_side.hpp"
@@ -25,6 +26,7 @@ extern const cm_host_gateway host_gateway;
 extern const cm_host_listeners host_listeners;
 extern const cm_host_channel host_channel;
 extern const cm_host_offload host_offload;
+extern const cm_host_kv host_kv;
 
 // The two functions of cm_host itself.
 const void* host_extension(const cm_host* host, const char* id);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // What a host brings to its service, as hooks.
+#include <algorithm>
 #include <stdexcept>
 
 #include "cellmesh/abi/channel.h"
+#include "cellmesh/abi/client_address.h"
 #include "cellmesh/abi/directory.h"
+#include "cellmesh/abi/kv.h"
 #include "cellmesh/abi/settings.h"
 #include "host_side.hpp"
 
@@ -61,6 +64,37 @@ cm_status HostSide::on_timer(cm_timer number) {
                                                   timer.cookie.size());
                      }),
               hook);
+}
+
+void HostSide::entry(const std::string& entry_name, std::optional<std::string> value) {
+  const auto found = entries.find(entry_name);
+  if (value ? found != entries.end() && found->second == *value : found == entries.end()) return;
+  if (watched(entry_name)) entries_to_tell[entry_name] = value;
+  if (value) {
+    entries[entry_name] = std::move(*value);
+  } else {
+    entries.erase(found);
+  }
+}
+
+bool HostSide::watched(std::string_view entry_name) const {
+  return std::any_of(watches.begin(), watches.end(),
+                     [&](const std::string& prefix) { return entry_name.starts_with(prefix); });
+}
+
+void HostSide::tell_entry(const std::string& entry_name, const std::optional<std::string>& value) {
+  const auto* extension = plugin<cm_plugin_kv>(CM_EXT_KV);
+  if (extension == nullptr || extension->on_entry == nullptr) return;
+  static_cast<void>(fenced("on_entry " + entry_name, 0, [&] {
+    cm_kv_entry told_of{};
+    told_of.struct_size = sizeof told_of;
+    told_of.gone = value ? 0 : 1;
+    told_of.name = entry_name.c_str();
+    told_of.value = value ? bytes_of(*value) : nullptr;
+    told_of.size = value ? value->size() : 0;
+    extension->on_entry(now->self, &told_of);
+    return CM_OK;
+  }));
 }
 
 }  // namespace detail
@@ -174,9 +208,21 @@ cm_status MemoryHost::change_settings(std::string bytes) {
                     [&] { return extension->on_settings(side.now->self, bytes_of(copy), copy.size()); });
 }
 
-void MemoryHost::client_opened(const cm_client& client) {
+void MemoryHost::entry(const std::string& name, std::optional<std::string> value) {
+  side_->entry(name, std::move(value));
+  side_->settle();
+}
+
+void MemoryHost::client_opened(const cm_client& client, const std::string& address) {
   HostSide& side = *side_;
   if (client.agent == side.ref) side.clients.emplace(client.session, false);
+  const auto* from = side.plugin<cm_plugin_client_address>(CM_EXT_CLIENT_ADDRESS);
+  if (from != nullptr && from->on_client_address != nullptr) {
+    static_cast<void>(side.drive("on_client_address", 0, [&] {
+      from->on_client_address(side.now->self, &client, address.c_str());
+      return CM_OK;
+    }));
+  }
   const auto* extension = side.plugin<cm_plugin_gateway>(CM_EXT_GATEWAY);
   if (extension == nullptr || extension->on_client_opened == nullptr) return;
   static_cast<void>(side.drive("on_client_opened", 0, [&] {

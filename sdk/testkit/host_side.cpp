@@ -169,9 +169,15 @@ void HostSide::destroy() {
 
 // What it sent to itself arrives in the order sent, behind what it was handling.
 void HostSide::settle() {
-  if (now->phase == Phase::stopping || now->phase == Phase::destroying) own.clear();  // no hook is left for it
-  for (std::size_t n = 0; !own.empty(); ++n) {
+  if (now->phase == Phase::stopping || now->phase == Phase::destroying)
+    own.clear(), entries_to_tell.clear();  // no hook is left for it
+  for (std::size_t n = 0; !own.empty() || !entries_to_tell.empty(); ++n) {
     if (n == own_limit) throw std::runtime_error(id_text + " sends messages to itself for ever");
+    if (!entries_to_tell.empty()) {
+      const auto changed = entries_to_tell.extract(entries_to_tell.begin());
+      tell_entry(changed.key(), changed.mapped());
+      continue;
+    }
     const OwnMessage message = std::move(own.front());
     own.pop_front();
     if (!message.reply) {

@@ -104,6 +104,8 @@ class HostSide {
   static constexpr std::size_t max_subscriptions = 10'000;
   static constexpr std::size_t max_jobs = 1'000;
   static constexpr std::size_t max_metrics = 1'000;
+  static constexpr std::size_t max_published = 256;
+  static constexpr std::size_t max_watches = 16;
 
   // Writes an act down with what comes of it: what the test decided, else `natural`.
   cm_status note(Act act, cm_status natural = CM_OK);
@@ -145,6 +147,10 @@ class HostSide {
   cm_status on_message(const cm_request& request, std::uint16_t id, std::string_view body);
   cm_status on_reply(const WaitingCall& call, cm_status status, std::uint16_t id, std::string_view body);
   cm_status on_timer(cm_timer number);
+  // An entry of the KV is so from now on; nothing: it is gone. Who watches it is told when it settles.
+  void entry(const std::string& name, std::optional<std::string> value);
+  [[nodiscard]] bool watched(std::string_view entry_name) const;
+  void tell_entry(const std::string& name, const std::optional<std::string>& value);
   // Writes down that the service has no such handler.
   cm_status told(cm_status status, const std::string& hook);
   // Brings what the service sent to itself. Throws std::runtime_error when that does not end.
@@ -178,6 +184,12 @@ class HostSide {
   std::map<std::uint64_t, bool> clients;  // of its frontend: session -> admitted
   std::map<Did, cm_status> refused;
   std::function<cm_status(const Act&)> decide;
+
+  // The shared entries of the KV.
+  std::map<std::string, std::string> entries;
+  std::set<std::string> published;  // by the service
+  std::set<std::string> watches;
+  std::map<std::string, std::optional<std::string>> entries_to_tell;
 
   // What was seen.
   std::vector<Act> acts;

@@ -11,7 +11,7 @@
 namespace cellmesh::test {
 namespace {
 
-constexpr std::array<std::string_view, 29> did_words{"send",
+constexpr std::array<std::string_view, 33> did_words{"send",
                                                      "call",
                                                      "reply",
                                                      "reply_status",
@@ -39,8 +39,12 @@ constexpr std::array<std::string_view, 29> did_words{"send",
                                                      "directory.set_load",
                                                      "directory.set_load_of",
                                                      "listeners.add",
-                                                     "listeners.update"};
-static_assert(did_words.size() == static_cast<std::size_t>(Did::listeners_update) + 1);
+                                                     "listeners.update",
+                                                     "kv.publish",
+                                                     "kv.remove",
+                                                     "kv.watch",
+                                                     "kv.unwatch"};
+static_assert(did_words.size() == static_cast<std::size_t>(Did::kv_unwatch) + 1);
 
 constexpr std::array<std::string_view, 13> status_words{
     "ok",           "backpressure", "unavailable", "timeout",   "invalid", "too large", "not found",
@@ -62,7 +66,7 @@ std::string MemoryHost::describe(const Act& act) const {
   for (const std::string* part : {&act.channel, &act.handler}) {
     if (!part->empty()) text += " " + *part;
   }
-  if (act.did == Did::gateway_unbind) text += " " + act.text;
+  if (act.did == Did::gateway_unbind || act.did >= Did::kv_publish) text += " " + act.text;
   if (act.did == Did::reply_status) text += ": " + word(act.status);
   if (act.did == Did::set_load || act.did == Did::set_load_of) text += " " + std::to_string(act.number);
   if (act.result != CM_OK) text += " -> " + word(act.result);
@@ -119,6 +123,7 @@ std::int64_t MemoryHost::metric(const std::string& name) const {
   return 0;
 }
 
+const std::map<std::string, std::string>& MemoryHost::entries() const { return side_->entries; }
 std::optional<std::uint64_t> MemoryHost::load() const { return side_->load; }
 const std::optional<Frontend>& MemoryHost::frontend() const { return side_->frontend; }
 

@@ -95,6 +95,9 @@ std::string MemoryHost::reload(const Reload& how) {
   if (why.empty()) {
     std::swap(side.now, other);  // `other` is the old one from here on
     detail::resume(side);
+    for (const auto& [name, value] : side.entries) {
+      if (side.watched(name)) side.tell_entry(name, value);
+    }
   }
   {
     const InPlace place(side, other);

@@ -6,6 +6,7 @@ set(CELLMESH_TESTKIT_SOURCES
   ext_clients.cpp
   ext_directory.cpp
   ext_gateway.cpp
+  ext_kv.cpp
   ext_listeners.cpp
   ext_log.cpp
   ext_message.cpp

@@ -73,6 +73,14 @@ Client Stage::client(ServiceId agent) {
   return made;
 }
 
+Client Stage::client_at(const std::string& address) {
+  const Client made(self(), next_session_++);
+  clients_.push_back(made);
+  memory_.client_opened(made.raw(), address);
+  throw_what_failed();
+  return made;
+}
+
 void Stage::disconnect(Client client, CloseReason reason) {
   std::erase(clients_, client);
   memory_.client_closed(client.raw(), static_cast<cm_close_reason>(reason));

@@ -179,7 +179,8 @@ void MailboxToHandlerAndBack(benchmark::State& state) {
                                     .identity = {"bench", 0, "bench", "bench", "bench"},
                                     .patience = {},
                                     .mailbox = {},
-                                    .faulty = {}};
+                                    .faulty = {},
+                                    .kv = nullptr};
   auto manifest = std::make_shared<plugin::Manifest>();
   manifest->name = "echo";
   auto generation = std::make_shared<plugin::Generation>(1, std::move(manifest));

@@ -28,7 +28,7 @@ void pin(pid_t pid, unsigned core) {
 // For this process and what it starts from here on, until it is moved.
 test::Deployment::Options on_client_core() {
   pin(::getpid(), client_core());
-  return {.arguments = {"--io-workers", "1"}, .env = {}};
+  return {.arguments = {"--io-workers", "1"}, .env = {}, .tokens = false};
 }
 
 }  // namespace

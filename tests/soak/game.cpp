@@ -26,11 +26,9 @@ class Game : public cellmesh::Service<Game> {
     if (subscribe<&Game::on_news>("soak") != Status::ok) throw std::runtime_error("no subscription");
   }
 
-  Status on(const proto::VerifyREQ& /*req*/, Client player) {
+  Status on(const proto::EnterGameREQ& /*req*/, Client player) {
     player_of(player);
-    proto::VerifyACK ack;
-    ack.set_result(proto::NoError);
-    return reply(ack);
+    return reply(proto::EnterGameACK());
   }
 
   void on(const soak::SoakREQ& req, Client from) {

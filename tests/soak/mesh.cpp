@@ -18,6 +18,8 @@ Mesh::Mesh() : plugins_(folder_ / "plugins") {
     fs::copy_file(test::test_plugins() / file, plugins_ / file);
   }
   fs::copy_file(plugins_ / "soak_game_v1.so", plugins_ / "game.so");
+  consul_.kv_put("cellmesh/config/login/allow_guests", "true");
+  consul_.kv_put("cellmesh/config/login/signing_key_file", "ephemeral");
   const auto start = [&](const char* name, const char* list) {
     return std::make_unique<test::Host>(test::Host::Options{.folder = folder_ / name,
                                                             .arguments = {"--consul", consul_.url(), "--plugins", list},

@@ -55,6 +55,9 @@ Deployment::Deployment(Shape shape, Options options) : shape_(shape), options_(s
 
 std::map<std::string, std::string> Deployment::preset() {
   std::map<std::string, std::string> settings = options_.settings;
+  settings.emplace("login/allow_guests", "true");
+  settings.emplace("login/signing_key_file", "ephemeral");
+  if (!options_.tokens) settings.emplace("agent/require_token", "false");
   if (options_.transports.empty()) return settings;
   const auto made = make_certificate(folder_.path());
   for (const std::string kind : {"agent/", "login/"}) {

@@ -29,6 +29,7 @@ class Deployment {
     std::vector<std::string> arguments;  // of every host, besides its own
     std::map<std::string, std::string> env;
     bool await = true;    // that a player is served
+    bool tokens = true;   // that agents ask for: without, a ticket may be used again and changed
     bool limits = false;  // of what players may say: those of the shipped settings, else none
     // Of agent and login: comma-separated; empty: as they are by default. TLS gets a certificate in folder().
     std::string transports = {};

@@ -9,7 +9,7 @@ proto::LoginACK log_in(const std::string& login_address, const std::string& uid)
   Client client(login_address);
   proto::LoginREQ req;
   req.set_version("1.0");
-  req.set_platform("test");
+  req.set_platform("guest");
   req.set_uid(uid);
   client.send(req);
   const auto answer = client.read();

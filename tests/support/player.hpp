@@ -6,15 +6,15 @@
 
 namespace cm::test {
 
-// What a player is told at the login.
+// What a player is told at the login. It lets in once, unless agent/require_token is false.
 struct Ticket {
   std::string agent;  // address
   std::string token;
   std::string game;  // service id
 };
 
-// One login at the login frontend; throws when it is refused.
-proto::LoginACK log_in(const std::string& login_address, const std::string& uid = "tester");
+// One login at the login frontend, as a guest; without a name each is another. Throws when it is refused.
+proto::LoginACK log_in(const std::string& login_address, const std::string& uid = "");
 Ticket ticket(const proto::LoginACK& ack);
 // The same, tried again until it succeeds: services find each other within a moment after a start or a death.
 Ticket await_ticket(const std::string& login_address, milliseconds bound = seconds(30));

@@ -16,10 +16,12 @@
 #include <utility>
 
 #include "abi/channel.h"
+#include "abi/client_address.h"
 #include "abi/clients.h"
 #include "abi/directory.h"
 #include "abi/gateway.h"
 #include "abi/host.h"
+#include "abi/kv.h"
 #include "abi/listeners.h"
 #include "abi/log.h"
 #include "abi/message.h"
@@ -74,6 +76,7 @@ class Core {
         metrics(extension<cm_host_metrics>(CM_EXT_METRICS)),
         offload(extension<cm_host_offload>(CM_EXT_OFFLOAD)),
         gateway(extension<cm_host_gateway>(CM_EXT_GATEWAY)),
+        kv(extension<cm_host_kv>(CM_EXT_KV)),
         listeners(extension<cm_host_listeners>(CM_EXT_LISTENERS)) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -91,6 +94,7 @@ class Core {
   const cm_host_metrics* const metrics;
   const cm_host_offload* const offload;
   const cm_host_gateway* const gateway;
+  const cm_host_kv* const kv;                // since 1.1
   const cm_host_listeners* const listeners;  // since 1.1
 
   // The request being handled; null between messages.

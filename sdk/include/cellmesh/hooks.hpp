@@ -12,6 +12,9 @@
 //   void on(const M&);                     the same, for who does not care which
 //   void on_settings(const S&);            a setting changed; settings() has the new ones already
 //   void on_client_opened(cellmesh::Client);                         a client connected to this service's frontend
+//   void on_client_address(cellmesh::Client, std::string_view address);  before that: where it comes from,
+//   "203.0.113.7"
+//                                          or "2001:db8::7"; empty when it is gone already. Since 1.1
 //   void on_client_closed(cellmesh::Client, cellmesh::CloseReason);  a client that this service was bound to, or had
 //   got a
 //                                                                    message of, is gone; told once
@@ -19,6 +22,8 @@
 //                                          itself: `from` went away, `to` took its place (none: nobody is there)
 //   void on_service(cellmesh::ServiceId, bool up);                   a service came up or went away
 //   void on_lost(std::string_view channel, std::uint64_t lost);      messages of a channel were lost, with none after
+//   void on_entry(std::string_view name, std::optional<std::string_view> value);      a shared entry that is watched
+//                                          is there, changed or (no value) gone; see kv.hpp. Since 1.1
 //   void save(S& state) const;             what the next generation is to know, at a reload; see state.hpp
 //   void load(const S& state);             takes it over, in place of start(); nothing can be sent yet
 //   void resumed();                        has taken over, and serves from now on
@@ -29,6 +34,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -57,11 +63,13 @@ CELLMESH_NAMES_HOOK(on)
 CELLMESH_NAMES_HOOK(start)
 CELLMESH_NAMES_HOOK(stop)
 CELLMESH_NAMES_HOOK(on_settings)
+CELLMESH_NAMES_HOOK(on_client_address)
 CELLMESH_NAMES_HOOK(on_client_opened)
 CELLMESH_NAMES_HOOK(on_client_closed)
 CELLMESH_NAMES_HOOK(on_rebound)
 CELLMESH_NAMES_HOOK(on_service)
 CELLMESH_NAMES_HOOK(on_lost)
+CELLMESH_NAMES_HOOK(on_entry)
 CELLMESH_NAMES_HOOK(resumed)
 #undef CELLMESH_NAMES_HOOK
 
@@ -76,6 +84,10 @@ concept HasStop = requires(T& service) {
 template <typename T, typename S>
 concept HasOnSettings = requires(T& service, const S& settings) {
   service.on_settings(settings);
+};
+template <typename T>
+concept HasOnClientAddress = requires(T& service, Client client, std::string_view address) {
+  service.on_client_address(client, address);
 };
 template <typename T>
 concept HasOnClientOpened = requires(T& service, Client client) {
@@ -97,6 +109,10 @@ template <typename T>
 concept HasOnLost = requires(T& service, std::string_view channel, std::uint64_t lost) {
   service.on_lost(channel, lost);
 };
+template <typename T>
+concept HasOnEntry = requires(T& service, std::string_view name, std::optional<std::string_view> value) {
+  service.on_entry(name, value);
+};
 
 template <typename T>
 concept HasResumed = requires(T& service) {
@@ -108,6 +124,8 @@ template <typename T, typename Settings>
 constexpr bool check_hooks() {
   static_assert(HasStart<T> || !names_start<T>(), "the hook is public: `void start()`, or bool or cellmesh::Status");
   static_assert(HasStop<T> || !names_stop<T>(), "the hook is public: `void stop()`");
+  static_assert(HasOnClientAddress<T> || !names_on_client_address<T>(),
+                "the hook is public: `void on_client_address(cellmesh::Client, std::string_view address)`");
   static_assert(HasOnClientOpened<T> || !names_on_client_opened<T>(),
                 "the hook is public: `void on_client_opened(cellmesh::Client)`");
   static_assert(HasOnClientClosed<T> || !names_on_client_closed<T>(),
@@ -119,6 +137,8 @@ constexpr bool check_hooks() {
                 "the hook is public: `void on_service(cellmesh::ServiceId, bool up)`");
   static_assert(HasOnLost<T> || !names_on_lost<T>(),
                 "the hook is public: `void on_lost(std::string_view channel, std::uint64_t lost)`");
+  static_assert(HasOnEntry<T> || !names_on_entry<T>(),
+                "the hook is public: `void on_entry(std::string_view name, std::optional<std::string_view> value)`");
   if constexpr (std::is_void_v<Settings>) {
     static_assert(!names_on_settings<T>(),
                   "on_settings needs a settings message: `class X : public cellmesh::Service<X, XSettings>`");

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -230,6 +231,22 @@ class Provider {
     });
   }
 
+  static void on_client_address(void* self, const cm_client* client, const char* address) noexcept {
+    hook(self, [&]([[maybe_unused]] Instance& i) {
+      if constexpr (HasOnClientAddress<T>) i.service.on_client_address(Client(*client), std::string_view(address));
+    });
+  }
+
+  static void on_entry(void* self, const cm_kv_entry* entry) noexcept {
+    hook(self, [&]([[maybe_unused]] Instance& i) {
+      if constexpr (HasOnEntry<T>) {
+        std::optional<std::string_view> value;
+        if (entry->gone == 0) value.emplace(reinterpret_cast<const char*>(entry->value), entry->size);
+        i.service.on_entry(std::string_view(entry->name), value);
+      }
+    });
+  }
+
   static const void* get_extension(void* /*self*/, const char* id) noexcept {
     static constexpr cm_plugin_message message{sizeof(cm_plugin_message), 0, &on_reply};
     static constexpr cm_plugin_timer timer{sizeof(cm_plugin_timer), 0, &on_timer};
@@ -241,6 +258,8 @@ class Provider {
     static constexpr cm_plugin_gateway gateway{sizeof(cm_plugin_gateway), 0,
                                                HasOnClientOpened<T> ? &on_client_opened : nullptr,
                                                HasOnRebound<T> ? &on_rebound : nullptr};
+    static constexpr cm_plugin_kv kv{sizeof(cm_plugin_kv), 0, &on_entry};
+    static constexpr cm_plugin_client_address address{sizeof(cm_plugin_client_address), 0, &on_client_address};
     const std::string_view wanted = id;
     if (wanted == CM_EXT_MESSAGE) return &message;
     if (wanted == CM_EXT_TIMER) return &timer;
@@ -251,6 +270,8 @@ class Provider {
     if (wanted == CM_EXT_CLIENTS && HasOnClientClosed<T>) return &clients;
     if (wanted == CM_EXT_DIRECTORY && HasOnService<T>) return &directory;
     if (wanted == CM_EXT_GATEWAY && (HasOnClientOpened<T> || HasOnRebound<T>)) return &gateway;
+    if (wanted == CM_EXT_KV && HasOnEntry<T>) return &kv;
+    if (wanted == CM_EXT_CLIENT_ADDRESS && HasOnClientAddress<T>) return &address;
     return nullptr;
   }
 };

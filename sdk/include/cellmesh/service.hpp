@@ -17,6 +17,7 @@
 #include "core.hpp"
 #include "directory.hpp"
 #include "gateway.hpp"
+#include "kv.hpp"
 #include "listeners.hpp"
 #include "log.hpp"
 #include "metrics.hpp"
@@ -91,6 +92,7 @@ class Service {
   [[nodiscard]] Clients clients() const { return Clients(core_); }
   [[nodiscard]] Directory directory() const { return Directory(core_); }
   [[nodiscard]] Gateway gateway() const { return Gateway(core_); }
+  [[nodiscard]] Kv kv() const { return Kv(core_); }
   [[nodiscard]] Listeners listeners() const { return Listeners(core_); }
 
   // The settings as they are now; a reference to them shows the next ones after a change.

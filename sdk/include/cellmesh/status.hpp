@@ -74,6 +74,7 @@ enum class CloseReason : cm_close_reason {
   gateway_lost = CM_CLOSE_GATEWAY_LOST,  // the gateway's host died; told to services only
   done = CM_CLOSE_DONE,                  // the service is finished with it; the client is not sent a notice
   full = CM_CLOSE_FULL,
+  replaced = CM_CLOSE_REPLACED,  // its user entered anew, from elsewhere; since 1.1
 };
 
 // A phrase for logs, "too slow". [any thread] Since 1.0.
@@ -105,6 +106,8 @@ constexpr std::string_view to_string(CloseReason reason) {
       return "done";
     case CloseReason::full:
       return "full";
+    case CloseReason::replaced:
+      return "replaced";
   }
   return "unknown reason";
 }

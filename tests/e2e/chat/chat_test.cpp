@@ -50,9 +50,8 @@ TEST_P(Chat, EchoAnswersItsSenderOnly) {
 TEST_P(Chat, LinesOfManyPlayersArriveInTheOrderOfEach) {
   constexpr std::size_t kPlayers = 20;
   constexpr int kLines = 50;
-  const auto where = mesh().ticket();
   std::vector<Client> players;
-  while (players.size() < kPlayers) players.push_back(enter(where));
+  while (players.size() < kPlayers) players.push_back(player());
   for (int line = 0; line < kLines; ++line) {
     for (std::size_t i = 0; i < kPlayers; ++i) {
       players[i].send(chat_req(std::to_string(i) + ":" + std::to_string(line)));

@@ -13,7 +13,7 @@ namespace {
 using proto::NoticeACK;
 
 TEST(Death, OfAGameTellsItsPlayersAndBindsThemAnew) {
-  Deployment mesh(Shape::consul);
+  Deployment mesh(Shape::consul, {.arguments = {}, .env = {}, .tokens = false});
   Host& second = mesh.add_host("game2", {"--plugins", "game", "--index", "1"});
   second.await_ready();
   const auto offered = [&](const std::string& game) { return mesh.ticket().game == game; };
@@ -54,7 +54,7 @@ TEST(Death, OfTheOnlyGameTellsItsPlayersAndTheyMayGoOnWhenItIsBack) {
 }
 
 TEST(Death, OfAnAgentEndsItsPlayersOnlyAndLoginKnows) {
-  Deployment mesh(Shape::consul);
+  Deployment mesh(Shape::consul, {.arguments = {}, .env = {}, .tokens = false});
   Host& second = mesh.add_host("agent2", {"--plugins", "agent", "--index", "1"});
   const std::string address = second.await_ready().address_of("agent");
   auto ticket = mesh.ticket();

@@ -6,6 +6,7 @@
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/directory.h>
 #include <cellmesh/abi/gateway.h>
+#include <cellmesh/abi/kv.h>
 #include <cellmesh/abi/log.h>
 #include <cellmesh/abi/message.h>
 #include <cellmesh/abi/metrics.h>
@@ -39,6 +40,7 @@ struct culprit {
   const cm_host_gateway *gateway;
   const cm_host_channel *channel;
   const cm_host_offload *offload;
+  const cm_host_kv *kv;
   bool started;
   bool stopped;
   uint64_t started_ms;

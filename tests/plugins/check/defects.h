@@ -49,6 +49,7 @@ enum defect {
   NEEDS_GATEWAY,
   NEEDS_CHANNEL,
   NEEDS_OFFLOAD,
+  NEEDS_KV,
   NEEDS_SOMETHING,
   NEEDS_THIS_VERY_HOST,
   /* With messages. */

@@ -265,6 +265,21 @@ TEST_F(ChatClientTest, WhoIsKickedStaysAway) {
   EXPECT_FALSE(client->say("more"));
 }
 
+TEST_F(ChatClientTest, WhoseUidEnteredElsewhereStaysAway) {
+  mesh.on_chat = [this](int fd, std::uint16_t, const std::string&) {
+    proto::NoticeACK notice;
+    notice.set_code(proto::NoticeACK::Replaced);
+    mesh.send(fd, notice);
+    mesh.close(fd);
+  };
+  start();
+  ASSERT_TRUE(until_online());
+  client->say("x");
+  ASSERT_TRUE(until([this] { return client->state() == State::ended; }));
+  EXPECT_THAT(heard.troubles, ElementsAre(HasSubstr("you came in again from elsewhere")));
+  EXPECT_THAT(heard.retries, ElementsAre(-1));
+}
+
 TEST_F(ChatClientTest, ALineThatTheGatewayDroppedIsLostAndSaid) {
   mesh.on_chat = [this](int fd, std::uint16_t id, const std::string&) {
     proto::NoticeACK notice;

@@ -7,6 +7,7 @@
 #include "harness.hpp"
 #include "hub.pb.h"
 #include "plugin/plugin_manager.hpp"
+#include "plugin/shared_kv.hpp"
 #include "routing/message_id.hpp"
 
 namespace cm::plugin::test {
@@ -35,6 +36,7 @@ class Snapshot : public testing::TestWithParam<std::string> {
     PluginManagerConfig config;
     config.identity = rig.surroundings.identity;
     config.plugin_dir = CM_TEST_SNAPSHOT_DIR;
+    config.kv = &kv;
     config.patience = {.settings = 20s, .start = 20s, .drain = 20s, .stop = 20s};
     manager = std::make_unique<PluginManager>(std::move(config), rig.registry, settings, &rig.frontends,
                                               PluginManagerHooks{});
@@ -86,6 +88,7 @@ class Snapshot : public testing::TestWithParam<std::string> {
   Rig rig;
   discovery::EmbeddedDiscovery discovery;
   discovery::Settings settings{discovery};
+  SharedKv kv{discovery};
   Seen<FakeService::Got> seen;  // by the remote service
   std::shared_ptr<FakeService> remote = [this] {
     auto fake = std::make_shared<FakeService>();
@@ -200,6 +203,26 @@ TEST_P(Snapshot, HasSeveralListeners) {
             " [2 3 4712 ws://host:4712/] 0");
   EXPECT_TRUE(rig.frontends.seen.wait_for([](const auto& s) { return s == "add ws text/plain page"; }));
   EXPECT_TRUE(rig.frontends.seen.wait_for([](const auto& s) { return s == "update 2 *"; }));
+}
+
+TEST_P(Snapshot, SharesEntriesSince11) {
+  if (GetParam() == "abi_1_0") return EXPECT_EQ(ask("kv"), "status 9");
+  EXPECT_EQ(ask("kv"), "watch 0, publish 0, no name 4, remove 0, unwatch 6");
+  EXPECT_TRUE(told("entry notes/one good; "));
+  kv.remove(remote_ref, "notes/one");  // kept by who published it
+  discovery.put("cellmesh/shared/notes/three", "by hand", [](const auto&) {});
+  EXPECT_TRUE(told("entry notes/three by hand; "));
+  EXPECT_EQ(events.find("gone"), std::string::npos) << events;
+  ASSERT_TRUE(manager->reload(GetParam()).status);
+  EXPECT_TRUE(told("resumed; entry notes/one good; entry notes/three by hand; "));
+  discovery.remove("cellmesh/shared/notes/three", [](const auto&) {});
+  EXPECT_TRUE(told("entry notes/three gone; "));
+}
+
+TEST_P(Snapshot, ToldWhereClientsComeFromSince11) {
+  const std::string address = "203.0.113.7";
+  deliver({.kind = Kind::client_opened, .client = {self, 41}}, address);
+  EXPECT_TRUE(told(GetParam() == "abi_1_0" ? "opened 41; " : "client 41 from 203.0.113.7; opened 41; "));
 }
 
 TEST_P(Snapshot, FaultsAreItsOwn) {

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include "forge.hpp"
+#include "tokens/public_key.hpp"
+
 namespace {
 
 using cellmesh::Client;
@@ -14,6 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::ThrowsMessage;
+using tokens::test::Forge;
 using namespace std::chrono_literals;
 
 proto::AgentSettings settings() {
@@ -29,18 +33,39 @@ proto::AgentSettings settings() {
 
 class AgentPlugin : public testing::Test {
  protected:
-  void SetUp() override { host.clear(); }
+  void SetUp() override {
+    publish(Forge::signer());
+    host.clear();
+  }
+  void publish(const login::SigningKey& key) { host.memory().entry("token_keys/" + key.kid, key.public_pem); }
 
-  Status verify(Client client, const std::string& game_id = "game#0@test") {
+  // What tokens for this agent name.
+  std::string audience() {
+    const auto ask = host.ask(proto::AgentInfoREQ(), login);
+    return host.reply<proto::AgentInfoACK>(ask).audience();
+  }
+  Forge forge(const std::string& uid, const std::string& game_id = "game#0@test") {
+    Forge forge{.audience = audience()};
+    forge.texts["uid"] = uid;
+    forge.texts["game"] = game_id;
+    host.clear();
+    return forge;
+  }
+  Status show(Client client, const std::string& token, const std::string& game_id = "") {
     proto::VerifyREQ req;
-    req.set_game_token("t");
+    req.set_game_token(token);
     req.set_game_svc_id(game_id);
     return host.deliver(req, client);
   }
-  void answer(proto::ResultCode result = proto::NoError) {
-    proto::VerifyACK ack;
+  // With a token of its own.
+  Status verify(Client client, const std::string& game_id = "game#0@test") {
+    return show(client, forge("uid-" + std::to_string(client.session()), game_id).token(), game_id);
+  }
+  void answer(proto::ResultCode result = proto::NoError, const std::string& text = "") {
+    proto::EnterGameACK ack;
     ack.set_result(result);
-    EXPECT_EQ(host.answer(host.call<proto::VerifyREQ>(), ack), Status::ok);
+    ack.set_text(text);
+    EXPECT_EQ(host.answer(host.call<proto::EnterGameREQ>(), ack), Status::ok);
   }
   void enter(Client client) {
     ASSERT_EQ(verify(client), Status::ok);
@@ -58,6 +83,7 @@ class AgentPlugin : public testing::Test {
 
   Host host{"agent#0@test", settings()};
   ServiceId game = host.up("game#0@test", {.load = 5});
+  ServiceId login = host.up("login#0@test");
   Client alice = host.client();
   Client bob = host.client();
 };
@@ -65,7 +91,7 @@ class AgentPlugin : public testing::Test {
 TEST_F(AgentPlugin, OpensARoutingFrontendWithItsSettings) {
   const Host another("agent#1@test", settings());
   EXPECT_THAT(another.did(), ElementsAre("gateway.open", "listeners.add", "gateway.intercept proto.VerifyREQ",
-                                         "directory.set_load 0"));
+                                         "directory.set_load 0", "kv.watch token_keys/", "timer.start Agent::tidy"));
   EXPECT_EQ(frontend().routes, 1U);
   EXPECT_EQ(frontend().port, 4000U);
   EXPECT_EQ(frontend().max_clients, 500U);
@@ -144,22 +170,18 @@ TEST_F(AgentPlugin, PingIsAnsweredByPing) {
 
 TEST_F(AgentPlugin, VerifiedClientIsBoundAdmittedToldAndReleased) {
   EXPECT_EQ(verify(alice), Status::ok);
-  const auto call = host.call<proto::VerifyREQ>();
+  const auto call = host.call<proto::EnterGameREQ>();
   EXPECT_EQ(call.to, game);
   EXPECT_EQ(call.client, alice);
-  EXPECT_EQ(call.request.game_token(), "t");
+  EXPECT_EQ(call.request.uid(), "uid-1");
   host.clear();
   answer();
   EXPECT_THAT(host.did(), ElementsAre("gateway.bind 1 @game#0@test", "gateway.admit 1",
                                       "clients.send proto.VerifyACK 1", "gateway.release 1"));
-  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::NoError);
+  const auto ack = host.one<proto::VerifyACK>(alice);
+  EXPECT_EQ(ack.result(), proto::NoError);
+  EXPECT_EQ(ack.uid(), "uid-1");
   EXPECT_EQ(host.metric("verified"), 1);
-}
-
-TEST_F(AgentPlugin, WithoutAGameIdTheLeastLoadedIsTaken) {
-  const ServiceId light = host.up("game#1@test", {.load = 1});
-  EXPECT_EQ(verify(alice, ""), Status::ok);
-  EXPECT_EQ(host.call<proto::VerifyREQ>().to, light);
 }
 
 TEST_F(AgentPlugin, GameThatIsNoneOrDownIsNotFound) {
@@ -176,7 +198,7 @@ TEST_F(AgentPlugin, GameThatIsNoneOrDownIsNotFound) {
 
 TEST_F(AgentPlugin, NoGameAtAllIsNotFound) {
   host.down("game#0@test");
-  EXPECT_EQ(verify(alice, ""), Status::ok);
+  EXPECT_EQ(verify(alice), Status::ok);
   expect_turned_away(alice, proto::GameNotFound);
 }
 
@@ -283,6 +305,166 @@ TEST_F(AgentPlugin, ABurstOfClientsIsOneLoadReport) {
   host.clear();
   host.client();
   EXPECT_THAT(host.did(), ElementsAre("timer.start Agent::report_load"));
+}
+
+TEST_F(AgentPlugin, TokenThatIsRefusedLeavesTheClientOutWithItsReason) {
+  EXPECT_EQ(show(alice, ""), Status::ok);
+  expect_turned_away(alice, proto::TokenMissing);
+  Forge other = forge("ann");
+  other.audience = other.texts["aud"] = "agent#9@test/0000000000000000";
+  EXPECT_EQ(show(alice, other.token()), Status::ok);
+  EXPECT_NE(host.sent<proto::VerifyACK>(alice).at(0).message.text(), "");
+  expect_turned_away(alice, proto::TokenWrongAgent);
+  enter(alice);
+}
+
+TEST_F(AgentPlugin, TokenLetsInOnceAlsoAfterAReload) {
+  const std::string token = forge("ann").token();
+  EXPECT_EQ(show(alice, token), Status::ok);
+  EXPECT_EQ(show(bob, token), Status::ok);  // while the first is on its way
+  expect_turned_away(bob, proto::TokenReplayed);
+  answer();
+  host.clear();
+  EXPECT_EQ(show(bob, token), Status::ok);
+  expect_turned_away(bob, proto::TokenReplayed);
+  host.disconnect(alice);
+  host.reload();
+  host.clear();
+  EXPECT_EQ(show(bob, token), Status::ok);
+  expect_turned_away(bob, proto::TokenReplayed);
+}
+
+TEST_F(AgentPlugin, TokenThatAGameTurnedAwayIsNotSpent) {
+  const std::string token = forge("ann").token();
+  EXPECT_EQ(show(alice, token), Status::ok);
+  answer(proto::DataUnavailable, "no database");
+  EXPECT_EQ(host.sent<proto::VerifyACK>(alice).at(0).message.text(), "no database");
+  expect_turned_away(alice, proto::DataUnavailable);
+  EXPECT_EQ(show(alice, token), Status::ok);
+  answer();
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::NoError);
+}
+
+TEST_F(AgentPlugin, GameIsThatOfTheTokenWhateverTheClientSays) {
+  host.up("game#1@test", {.load = 0});
+  const std::string token = forge("ann").token();
+  EXPECT_EQ(show(alice, token, "game#1@test"), Status::ok);
+  expect_turned_away(alice, proto::GameNotFound);
+  EXPECT_EQ(show(alice, token), Status::ok);
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().to, game);
+}
+
+TEST_F(AgentPlugin, UnknownKeyIsWaitedForAWhile) {
+  Forge early = forge("ann");
+  early.key = Forge::stranger().private_pem;
+  early.kid = Forge::stranger().kid;
+  EXPECT_EQ(show(alice, early.token()), Status::ok);
+  EXPECT_THAT(host.sent<proto::VerifyACK>(), IsEmpty());
+  publish(Forge::stranger());
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().request.uid(), "ann");
+  answer();
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::NoError);
+  host.advance(2s);  // the end of its wait is none
+  EXPECT_THAT(host.sent<proto::VerifyACK>(), IsEmpty());
+}
+
+TEST_F(AgentPlugin, KeyThatDoesNotComeIsUnknown) {
+  Forge early = forge("ann");
+  early.kid = Forge::stranger().kid;
+  EXPECT_EQ(show(alice, early.token()), Status::ok);
+  host.reload();
+  host.clear();
+  host.advance(2s);
+  expect_turned_away(alice, proto::TokenKeyUnknown);
+}
+
+TEST_F(AgentPlugin, WaitsForKeysAreBounded) {
+  Forge early = forge("ann");
+  early.kid = Forge::stranger().kid;
+  const std::string token = early.token();
+  for (int n = 0; n < 1000; ++n) EXPECT_EQ(show(host.client(), token), Status::ok);
+  EXPECT_THAT(host.sent<proto::VerifyACK>(), IsEmpty());
+  EXPECT_EQ(show(alice, token), Status::ok);
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::TokenKeyUnknown);
+}
+
+TEST_F(AgentPlugin, KeyThatWasWithdrawnCountsNoMore) {
+  host.memory().entry("token_keys/" + Forge::signer().kid, std::nullopt);
+  EXPECT_EQ(verify(alice), Status::ok);
+  host.advance(2s);
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::TokenKeyUnknown);
+}
+
+TEST_F(AgentPlugin, EntryThatIsNoKeyIsNotBelieved) {
+  host.memory().entry("token_keys/" + Forge::signer().kid, "no key");
+  EXPECT_EQ(verify(alice), Status::ok);
+  host.advance(2s);
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::TokenKeyUnknown);
+}
+
+TEST_F(AgentPlugin, AudienceLastsOverAReloadAndNotOverARestart) {
+  const std::string before = audience();
+  EXPECT_THAT(before, testing::MatchesRegex("agent#0@test/[0-9a-f]{16}"));
+  host.reload();
+  EXPECT_EQ(audience(), before);
+  Host again("agent#0@test", settings());
+  const auto ask = again.ask(proto::AgentInfoREQ(), again.up("login#0@test"));
+  EXPECT_NE(again.reply<proto::AgentInfoACK>(ask).audience(), before);
+}
+
+TEST_F(AgentPlugin, OneUidIsOnlineOnceTheNewestWins) {
+  EXPECT_EQ(show(alice, forge("ann").token()), Status::ok);
+  answer();
+  EXPECT_EQ(show(bob, forge("ann").token()), Status::ok);
+  EXPECT_EQ(host.closed(alice), std::nullopt);  // it is not in yet
+  answer();
+  EXPECT_EQ(host.closed(alice), CloseReason::replaced);
+  EXPECT_EQ(host.closed(bob), std::nullopt);
+  host.disconnect(alice);
+  host.reload();
+  const Client carol = host.client();
+  EXPECT_EQ(show(carol, forge("ann").token()), Status::ok);
+  answer();
+  EXPECT_EQ(host.closed(bob), CloseReason::replaced);
+}
+
+TEST_F(AgentPlugin, SocialClosesWhoEnteredElsewhereAsReplaced) {
+  proto::CloseClientACK close;
+  close.add_id(static_cast<std::int64_t>(alice.session()));
+  close.set_replaced(true);
+  EXPECT_EQ(host.deliver(close, host.up("social#0@test")), Status::ok);
+  EXPECT_EQ(host.closed(alice), CloseReason::replaced);
+}
+
+TEST_F(AgentPlugin, BackendIsToldWhoAClientIs) {
+  const auto who = [&](Client client) {
+    proto::WhoIsREQ req;
+    req.set_id(static_cast<std::int64_t>(client.session()));
+    const auto ask = host.ask(req, game);
+    return host.reply<proto::WhoIsACK>(ask).uid();
+  };
+  EXPECT_EQ(verify(alice), Status::ok);
+  EXPECT_EQ(who(alice), "");  // not in yet
+  answer();
+  EXPECT_EQ(who(alice), "uid-1");
+  EXPECT_EQ(who(bob), "");
+  host.disconnect(alice);
+  EXPECT_EQ(who(alice), "");
+}
+
+TEST_F(AgentPlugin, WithoutTheSettingNobodyNeedsATokenAndEachIsSomebody) {
+  auto now = settings();
+  now.set_require_token(false);
+  EXPECT_EQ(host.change_settings(now), Status::ok);
+  const ServiceId light = host.up("game#1@test", {.load = 1});
+  EXPECT_EQ(show(alice, "", ""), Status::ok);
+  const auto call = host.call<proto::EnterGameREQ>();
+  EXPECT_EQ(call.to, light);
+  EXPECT_THAT(call.request.uid(), testing::StartsWith("guest-"));
+  answer();
+  EXPECT_EQ(show(bob, "anything", "game#0@test"), Status::ok);
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().to, game);
+  EXPECT_NE(host.call<proto::EnterGameREQ>().request.uid(), call.request.uid());
 }
 
 }  // namespace

@@ -27,20 +27,20 @@ class GamePlugin : public testing::Test {
 };
 
 TEST_F(GamePlugin, LetsInWhomAnAgentVerifies) {
-  const auto ask = host.ask(proto::VerifyREQ(), agent, alice);
-  EXPECT_EQ(host.reply<proto::VerifyACK>(ask).result(), proto::NoError);
+  const auto ask = host.ask(proto::EnterGameREQ(), agent, alice);
+  EXPECT_EQ(host.reply<proto::EnterGameACK>(ask).result(), proto::NoError);
   EXPECT_EQ(load(), 1U);
 }
 
-TEST_F(GamePlugin, VerifyPastTheAgentIsRefused) {
-  EXPECT_EQ(host.deliver(proto::VerifyREQ(), alice), Status::refused);
+TEST_F(GamePlugin, EnteringPastTheAgentIsRefused) {
+  EXPECT_EQ(host.deliver(proto::EnterGameREQ(), alice), Status::refused);
   EXPECT_THAT(host.did(), IsEmpty());
 }
 
 TEST_F(GamePlugin, LoadIsItsPlayers) {
-  host.ask(proto::VerifyREQ(), agent, alice);
-  host.ask(proto::VerifyREQ(), agent, bob);
-  host.ask(proto::VerifyREQ(), agent, bob);
+  host.ask(proto::EnterGameREQ(), agent, alice);
+  host.ask(proto::EnterGameREQ(), agent, bob);
+  host.ask(proto::EnterGameREQ(), agent, bob);
   EXPECT_EQ(load(), 2U);
   host.disconnect(alice);
   host.disconnect(host.client());

@@ -266,5 +266,52 @@ TEST_F(Memory, ActsAreToldInWords) {
                                  "reply_status @data#0@test: refused", "send @data#0@test -> unavailable"));
 }
 
+TEST_F(Memory, WatchedEntriesAreToldAsTheyAreAndAsTheyChange) {
+  const auto& kv = puppet.ext<cm_host_kv>(CM_EXT_KV);
+  const auto* value = reinterpret_cast<const std::uint8_t*>("1");
+  puppet.message = [&](const cm_message&) {
+    EXPECT_EQ(kv.publish(h(), "keys/a", value, 1), CM_OK);
+    EXPECT_EQ(kv.publish(h(), "other/a", value, 1), CM_OK);
+    EXPECT_EQ(kv.watch(h(), "keys/"), CM_OK);
+    return CM_OK;
+  };
+  host.start();
+  puppet.seen.clear();
+  EXPECT_EQ(host.deliver({data, 0, 0, {}}, 7, ""), CM_OK);
+  EXPECT_THAT(puppet.seen, ElementsAre("entry keys/a 1"));
+  puppet.seen.clear();
+  host.entry("keys/a", "2");
+  host.entry("keys/a", "2");
+  host.entry("keys/b", "3");
+  host.entry("other/b", "4");
+  host.entry("keys/a", std::nullopt);
+  EXPECT_THAT(puppet.seen, ElementsAre("entry keys/a 2", "entry keys/b 3", "entry keys/a gone"));
+  EXPECT_THAT(host.entries(), SizeIs(3));
+  EXPECT_EQ(kv.remove(h(), "other/b"), CM_OK);
+  EXPECT_EQ(kv.unwatch(h(), "keys/"), CM_OK);
+  EXPECT_EQ(kv.unwatch(h(), "keys/"), CM_NOT_FOUND);
+  host.entry("keys/b", "5");
+  EXPECT_THAT(puppet.seen, SizeIs(3));
+  EXPECT_THAT(host.entries(), SizeIs(2));
+}
+
+TEST_F(Memory, EntriesHaveGoodNamesAndNoLargeValues) {
+  const auto& kv = puppet.ext<cm_host_kv>(CM_EXT_KV);
+  host.start();
+  for (const char* name : {"", "/", "a//b", "a/", "..", "a b"}) {
+    EXPECT_EQ(kv.publish(h(), name, bytes, 1), CM_INVALID) << name;
+    EXPECT_EQ(kv.remove(h(), name), CM_INVALID) << name;
+  }
+  EXPECT_EQ(kv.watch(h(), "a//"), CM_INVALID);
+  EXPECT_EQ(kv.publish(h(), "a", no_bytes, 1), CM_INVALID);
+  EXPECT_EQ(kv.publish(h(), "a", bytes, CM_MAX_KV_VALUE + 1), CM_TOO_LARGE);
+  EXPECT_EQ(kv.publish(h(), "a", bytes, CM_MAX_KV_VALUE), CM_OK);
+}
+
+TEST_F(Memory, ClientComesFromAnAddress) {
+  host.client_opened({host.self(), 0, 5}, "2001:db8::7");
+  EXPECT_THAT(puppet.seen, testing::Contains("address 5 2001:db8::7"));
+}
+
 }  // namespace
 }  // namespace cm::test

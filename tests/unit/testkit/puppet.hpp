@@ -2,7 +2,9 @@
 
 #include <cellmesh/testkit/memory_host.hpp>
 
+#include <cellmesh/abi/client_address.h>
 #include <cellmesh/abi/directory.h>
+#include <cellmesh/abi/kv.h>
 #include <cellmesh/abi/message.h>
 #include <cellmesh/abi/metrics.h>
 #include <cellmesh/abi/settings.h>
@@ -55,16 +57,28 @@ struct Puppet {
   static void on_service(void* self, cm_service service, std::int32_t up) {
     of(self).seen.push_back("service " + std::to_string(service) + (up != 0 ? " up" : " down"));
   }
+  static void on_entry(void* self, const cm_kv_entry* entry) {
+    of(self).seen.push_back(
+        std::string("entry ") + entry->name + " " +
+        (entry->gone != 0 ? "gone" : std::string(reinterpret_cast<const char*>(entry->value), entry->size)));
+  }
+  static void on_client_address(void* self, const cm_client* client, const char* address) {
+    of(self).seen.push_back("address " + std::to_string(client->session) + " " + address);
+  }
   static const void* get_extension(void* /*self*/, const char* id) {
     static constexpr cm_plugin_message message{sizeof message, 0, &on_reply};
     static constexpr cm_plugin_timer timer{sizeof timer, 0, &on_timer};
     static constexpr cm_plugin_offload offload{sizeof offload, 0, &on_job};
     static constexpr cm_plugin_directory directory{sizeof directory, 0, &on_service};
+    static constexpr cm_plugin_kv kv{sizeof kv, 0, &on_entry};
+    static constexpr cm_plugin_client_address address{sizeof address, 0, &on_client_address};
     const std::string_view wanted = id;
     if (wanted == CM_EXT_MESSAGE) return &message;
     if (wanted == CM_EXT_TIMER) return &timer;
     if (wanted == CM_EXT_OFFLOAD) return &offload;
     if (wanted == CM_EXT_DIRECTORY) return &directory;
+    if (wanted == CM_EXT_KV) return &kv;
+    if (wanted == CM_EXT_CLIENT_ADDRESS) return &address;
     return nullptr;
   }
   static constexpr cm_service_kind kind{

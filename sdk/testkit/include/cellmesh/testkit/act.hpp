@@ -49,6 +49,10 @@ enum class Did : std::uint8_t {
   set_load_of,
   listeners_add,     // since 1.1; listeners.open is gateway_open
   listeners_update,  // likewise
+  kv_publish,  // likewise, with those below
+  kv_remove,
+  kv_watch,
+  kv_unwatch,
 };
 
 // "clients.send". Since 1.0.
@@ -63,17 +67,17 @@ struct Act {
   cm_service to = 0;                    // the service it goes to or is about; the agent of a broadcast, 0: of all
   std::vector<cm_client> clients = {};  // whom it goes to or is about; of a call: on whose behalf
   std::uint16_t id = 0;                 // message id
-  std::string body = {};                // a message, or a job's input
+  std::string body = {};                // a message, a job's input, or the value of kv_publish
   cm_request request = {};              // what reply and reply_status answer
   cm_status status = CM_OK;             // of reply_status
   std::string channel = {};             // of publish, subscribe, unsubscribe
   std::string handler = {};             // of call, timer_start, subscribe, offload
   std::string cookie = {};              //
-  std::string text = {};                // what clients are told at a close; the kind of gateway_unbind
-  cm_close_reason reason = 0;           // of a close
-  std::uint64_t number = 0;             // of the call or the timer; the load of set_load, set_load_of
-  std::uint64_t time_ms = 0;            // time-out of a call, delay of a timer, time to live of set_load_of
-  std::uint64_t period_ms = 0;          // of a timer
+  std::string text = {};       // what clients are told at a close; the kind of gateway_unbind; name or prefix of kv_...
+  cm_close_reason reason = 0;  // of a close
+  std::uint64_t number = 0;    // of the call or the timer; the load of set_load, set_load_of
+  std::uint64_t time_ms = 0;   // time-out of a call, delay of a timer, time to live of set_load_of
+  std::uint64_t period_ms = 0;  // of a timer
 };
 
 // A call that waits for its answer. Since 1.0.

@@ -130,8 +130,10 @@ class MemoryHost {
   cm_status run_job();
   // The settings are others now.
   cm_status change_settings(std::string bytes);
+  // A shared entry of the KV is so from now on; nothing: it is gone. The service is told if it watches it. Since 1.1.
+  void entry(const std::string& name, std::optional<std::string> value);
   // A client of the service's own frontend connected; a client is gone; its binding changed by itself.
-  void client_opened(const cm_client& client);
+  void client_opened(const cm_client& client, const std::string& address = "203.0.113.7");
   void client_closed(const cm_client& client, cm_close_reason reason);
   void rebound(const cm_client& client, cm_service from, cm_service to);
   // A service is up from now on, or what is known of it changed; it went down: calls to it end with CM_UNAVAILABLE. The
@@ -189,6 +191,8 @@ class MemoryHost {
   void log_level(cm_log_level level);
   // A counter or gauge; 0 when there is none of this name.
   [[nodiscard]] std::int64_t metric(const std::string& name) const;
+  // The shared entries of the KV: what the service published, and the test said. Since 1.1.
+  [[nodiscard]] const std::map<std::string, std::string>& entries() const;
   // The load that it reported.
   [[nodiscard]] std::optional<std::uint64_t> load() const;
   // Nothing when it opened none.

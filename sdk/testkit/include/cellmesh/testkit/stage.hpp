@@ -71,6 +71,8 @@ class Stage {
   // agent#0@<group>, which is up then.
   Client client();
   Client client(ServiceId agent);
+  // One of the service's own frontend that comes from an address. Since 1.1.
+  Client client_at(const std::string& address);
   // It is gone: on_client_closed.
   void disconnect(Client client, CloseReason reason = CloseReason::by_client);
   // Its binding changed by itself: on_rebound.

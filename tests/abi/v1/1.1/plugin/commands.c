@@ -168,6 +168,17 @@ static cm_status do_listeners(struct service *self, const cm_request *from, stru
   return CM_OK;
 }
 
+static cm_status do_kv(struct service *self, const cm_request *from, struct text *out, int *later) {
+  const cm_host *host = self->host;
+  (void)from, (void)later;
+  say(out, "watch %d", self->kv->watch(host, "notes/"));
+  say(out, ", publish %d", self->kv->publish(host, "notes/one", BYTES("good")));
+  say(out, ", no name %d", self->kv->publish(host, "notes/", BYTES("bad")));
+  say(out, ", remove %d", self->kv->remove(host, "notes/two"));
+  say(out, ", unwatch %d", self->kv->unwatch(host, "others/"));
+  return CM_OK;
+}
+
 static cm_status do_host(struct service *self, const cm_request *from, struct text *out, int *later) {
   const cm_host *host = self->host;
   (void)from, (void)later;
@@ -211,7 +222,7 @@ static const struct {
     {"cancel", do_cancel},   {"offload", do_offload},     {"settings", do_settings}, {"metrics", do_metrics},
     {"log", do_log},         {"directory", do_directory}, {"channel", do_channel},   {"clients", do_clients},
     {"gateway", do_gateway}, {"host", do_host},           {"fault", do_fault},       {"events", do_events},
-    {"note", do_note},       {"listeners", do_listeners},
+    {"note", do_note},       {"listeners", do_listeners}, {"kv", do_kv},
 };
 
 cm_status run_command(struct service *self, const cm_message *message, struct text *out, int *later) {

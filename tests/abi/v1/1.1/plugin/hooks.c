@@ -1,4 +1,4 @@
-/* Uses every function and implements every hook of ABI 1.0. It is compiled against the headers beside it, for ever, and
+/* Uses every function and implements every hook of ABI 1.1. It is compiled against the headers beside it, for ever, and
  * must load and work in every later host of this major: see tests/unit/plugin/snapshot_test.cpp.
  *
  * It is asked with a DoREQ whose body is a plain word, and answers with a DoACK whose body is what came of it. */
@@ -58,6 +58,7 @@ static void *create(const cm_host *host) {
   self->clients = host->get_extension(host, CM_EXT_CLIENTS);
   self->directory = host->get_extension(host, CM_EXT_DIRECTORY);
   self->gateway = host->get_extension(host, CM_EXT_GATEWAY);
+  self->kv = host->get_extension(host, CM_EXT_KV);
   self->listeners = host->get_extension(host, CM_EXT_LISTENERS);
   self->log = host->get_extension(host, CM_EXT_LOG);
   self->message = host->get_extension(host, CM_EXT_MESSAGE);
@@ -65,8 +66,8 @@ static void *create(const cm_host *host) {
   self->offload = host->get_extension(host, CM_EXT_OFFLOAD);
   self->settings = host->get_extension(host, CM_EXT_SETTINGS);
   self->timer = host->get_extension(host, CM_EXT_TIMER);
-  if (self->channel && self->clients && self->directory && self->gateway && self->listeners && self->log && self->message &&
-      self->metrics && self->offload && self->settings && self->timer) {
+  if (self->channel && self->clients && self->directory && self->gateway && self->kv && self->listeners && self->log &&
+      self->message && self->metrics && self->offload && self->settings && self->timer) {
     return self;
   }
   free(self);
@@ -138,6 +139,17 @@ static void on_client_closed(void *data, const cm_client *client, cm_close_reaso
 static void on_client_opened(void *data, const cm_client *client) {
   struct service *self = data;
   say(&self->events, "opened %u; ", (unsigned)client->session);
+}
+
+static void on_client_address(void *data, const cm_client *client, const char *address) {
+  struct service *self = data;
+  say(&self->events, "client %u from %s; ", (unsigned)client->session, address);
+}
+
+static void on_entry(void *data, const cm_kv_entry *entry) {
+  struct service *self = data;
+  say(&self->events, "entry %s %.*s%s; ", entry->name, (int)entry->size, entry->gone ? "" : (const char *)entry->value,
+      entry->gone ? "gone" : "");
 }
 
 static void on_rebound(void *data, const cm_client *client, cm_service from, cm_service to) {
@@ -233,6 +245,8 @@ static const void *get_extension(void *self, const char *id) {
   static const cm_plugin_clients clients = {sizeof clients, 0, on_client_closed};
   static const cm_plugin_directory directory = {sizeof directory, 0, on_service};
   static const cm_plugin_gateway gateway = {sizeof gateway, 0, on_client_opened, on_rebound};
+  static const cm_plugin_client_address address = {sizeof address, 0, on_client_address};
+  static const cm_plugin_kv kv = {sizeof kv, 0, on_entry};
   static const cm_plugin_message message = {sizeof message, 0, on_reply};
   static const cm_plugin_offload offload = {sizeof offload, 0, on_job};
   static const cm_plugin_settings settings = {sizeof settings, 0, on_settings};
@@ -244,6 +258,8 @@ static const void *get_extension(void *self, const char *id) {
   if (strcmp(id, CM_EXT_CLIENTS) == 0) return &clients;
   if (strcmp(id, CM_EXT_DIRECTORY) == 0) return &directory;
   if (strcmp(id, CM_EXT_GATEWAY) == 0) return &gateway;
+  if (strcmp(id, CM_EXT_CLIENT_ADDRESS) == 0) return &address;
+  if (strcmp(id, CM_EXT_KV) == 0) return &kv;
   if (strcmp(id, CM_EXT_MESSAGE) == 0) return &message;
   if (strcmp(id, CM_EXT_OFFLOAD) == 0) return &offload;
   if (strcmp(id, CM_EXT_SETTINGS) == 0) return &settings;

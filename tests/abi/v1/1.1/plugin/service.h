@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cellmesh/abi/channel.h>
+#include <cellmesh/abi/client_address.h>
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/directory.h>
 #include <cellmesh/abi/gateway.h>
+#include <cellmesh/abi/kv.h>
 #include <cellmesh/abi/listeners.h>
 #include <cellmesh/abi/log.h>
 #include <cellmesh/abi/message.h>
@@ -35,6 +37,7 @@ struct service {
   const cm_host_clients *clients;
   const cm_host_directory *directory;
   const cm_host_gateway *gateway;
+  const cm_host_kv *kv;
   const cm_host_listeners *listeners;
   const cm_host_log *log;
   const cm_host_message *message;

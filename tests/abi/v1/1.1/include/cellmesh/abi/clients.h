@@ -28,7 +28,8 @@ enum {
   CM_CLOSE_GOING_DOWN = 9,
   CM_CLOSE_GATEWAY_LOST = 10, /* the gateway's host died; told to services only */
   CM_CLOSE_DONE = 11,         /* the service is finished with it; the client is not sent a notice */
-  CM_CLOSE_FULL = 12          /* the gateway has as many clients as it takes */
+  CM_CLOSE_FULL = 12,         /* the gateway has as many clients as it takes */
+  CM_CLOSE_REPLACED = 13      /* its user entered anew, from elsewhere. Since 1.1 */
 };
 
 /* Host implements. Sends return CM_OK (on its way), CM_UNAVAILABLE (its gateway is not up), CM_TOO_LARGE (over
