@@ -98,7 +98,7 @@ void Connection::wait_read() {
 }
 
 void Connection::on_readable() {
-  const auto window = reader_.begin(engine_.pool(), engine_.scratch());
+  const auto window = reader_.begin(engine_.pool(), engine_.scratch(), net::kMaxFrameBody);
   error_code ec;
   const std::size_t size = socket_.read_some(asio::buffer(window.space.data(), window.space.size()), ec);
   if (ec && !later(ec)) {

@@ -30,7 +30,7 @@ struct Sample {
 struct Check {
   std::uint64_t held = 0;
   std::uint64_t failed = 0;
-  std::vector<std::string> examples;  // the first
+  std::vector<std::string> examples = {};  // the first
 };
 
 // What a run counts. One thread.

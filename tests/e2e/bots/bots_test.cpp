@@ -44,7 +44,9 @@ TEST_P(Scenario, PassesOnAMeshThatWorks) {
   } else {
     EXPECT_GT(check(report, kHeard, "held"), 200) << finished.output;
   }
-  if (GetParam() == "flap") EXPECT_GT(report.at("counters").at("cuts").to_number<int>(), 10);
+  if (GetParam() == "flap") {
+    EXPECT_GT(report.at("counters").at("cuts").to_number<int>(), 10);
+  }
 }
 INSTANTIATE_TEST_SUITE_P(Bots, Scenario, testing::Values("connect", "chat", "life", "storm", "flap"),
                          [](const auto& of) { return of.param; });
