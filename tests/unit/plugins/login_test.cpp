@@ -356,7 +356,8 @@ TEST_F(LoginPlugin, LoginsGoOnOverAReload) {
   host.run_jobs();
   host.reload();
   answer_data();
-  EXPECT_THAT(host.calls<proto::AgentInfoREQ>(), SizeIs(1));
+  EXPECT_EQ(host.fail_call(host.call<proto::AgentInfoREQ>(), Status::unavailable), Status::ok);
+  EXPECT_EQ(host.one<proto::LoginACK>(alice).result(), proto::AgentNotFound);
   EXPECT_EQ(try_password("ann", "a good secret"), proto::NoError);
 }
 
