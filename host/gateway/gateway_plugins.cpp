@@ -87,7 +87,8 @@ std::vector<std::string> Gateway::plugins_of_folder() const {
   std::vector<std::string> names;
   std::error_code ec;
   for (const auto& file : fs::directory_iterator(bootstrap_.plugin_dir, ec)) {
-    if (file.path().extension() == ".so" && !plugin::is_robot(file.path())) names.push_back(file.path().stem().string());
+    if (file.path().extension() == ".so" && !plugin::is_robot(file.path()))
+      names.push_back(file.path().stem().string());
   }
   std::sort(names.begin(), names.end());
   if (names.empty())

@@ -49,7 +49,7 @@ enum class Did : std::uint8_t {
   set_load_of,
   listeners_add,     // since 1.1; listeners.open is gateway_open
   listeners_update,  // likewise
-  kv_publish,  // likewise, with those below
+  kv_publish,        // likewise, with those below
   kv_remove,
   kv_watch,
   kv_unwatch,
