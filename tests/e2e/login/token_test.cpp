@@ -163,7 +163,7 @@ TEST(TokenSecrets, AreInNoLogAndNoAnswerOfCtl) {
   secrets.push_back(req.secret());
   Host& host = mesh.host("login");
   std::string told = host.log();
-  EXPECT_NE(told.find("clients log in on port"), std::string::npos);
+  EXPECT_NE(told.find("clients log in at"), std::string::npos);
   for (const char* word : {"plugins", "settings", "services", "status", "clients"}) told += host.ctl({word}).output;
   for (const auto& secret : secrets) EXPECT_EQ(told.find(secret), std::string::npos) << secret;
 }

@@ -149,7 +149,9 @@ TEST_F(Shared, AServiceHasOnlySoMany) {
 }
 
 TEST(SharedNames, AreWordsPartedBySingleSlashes) {
-  for (const std::string name : {"a", "token_keys/Ab-9_.@#", "a/b/c", "..a", std::string(200, 'x').c_str()}) {
+  const std::string longest(200, 'x');
+  for (const std::string_view name : {std::string_view("a"), std::string_view("token_keys/Ab-9_.@#"),
+                                      std::string_view("a/b/c"), std::string_view("..a"), std::string_view(longest)}) {
     EXPECT_TRUE(SharedKv::good_name(name)) << name;
   }
   for (const std::string name : {"", "/", "/a", "a/", "a//b", ".", "a/../b", "a b", "\xc3\xa4", "a\n"}) {
