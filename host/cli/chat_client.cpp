@@ -6,6 +6,7 @@
 #include "cli/chat_notices.hpp"
 #include "cli/text.hpp"
 #include "client.cellmesh.hpp"
+#include "game.cellmesh.hpp"
 #include "social.cellmesh.hpp"
 
 namespace cm::cli {
@@ -163,6 +164,8 @@ void ChatClient::on_frame(std::uint16_t id, std::string_view body) {
   if (id == id_of<proto::JoinChannelACK>) return on_answer<proto::JoinChannelREQ, proto::JoinChannelACK>(body);
   if (id == id_of<proto::LeaveChannelACK>) return on_answer<proto::LeaveChannelREQ, proto::LeaveChannelACK>(body);
   if (id == id_of<proto::FriendACK>) return on_answer<proto::FriendREQ, proto::FriendACK>(body);
+  if (id == id_of<proto::PlayerACK>) return on_answer<proto::PlayerREQ, proto::PlayerACK>(body);
+  if (id == id_of<proto::LevelUpACK>) return on_answer<proto::LevelUpREQ, proto::LevelUpACK>(body);
   if (id == id_of<proto::PresenceACK>) {
     proto::PresenceACK presence;
     if (parse(presence, body)) view_.on_notice(describe(presence));
@@ -200,15 +203,17 @@ void ChatClient::on_answer(std::string_view body) {
   if (!parse(ack, body) || sent_.empty()) return;
   auto* found = std::get_if<Request>(&sent_.front().request);
   if (found == nullptr) return;
-  if constexpr (std::is_same_v<Request, proto::ChatREQ>) {
+  if constexpr (requires { found->request_id(); }) {
     if (found->request_id() != ack.request_id()) return;
   }
   Request request = std::move(*found);
   sent_.pop_front();
-  if (ack.result() == proto::TooFast && ack.retry_after_ms() > 0) {
-    paused_until_ = Clock::now() + milliseconds(std::min(ack.retry_after_ms(), 60'000U));
-    waiting_.emplace_front(std::move(request));
-    return;
+  if constexpr (requires { ack.retry_after_ms(); }) {
+    if (ack.result() == proto::TooFast && ack.retry_after_ms() > 0) {
+      paused_until_ = Clock::now() + milliseconds(std::min(ack.retry_after_ms(), 60'000U));
+      waiting_.emplace_front(std::move(request));
+      return;
+    }
   }
   ++echoed_;
   answered(request, ack);
@@ -247,6 +252,15 @@ void ChatClient::answered(const proto::FriendREQ& /*req*/, const proto::FriendAC
   view_.on_notice(ack.result() == proto::NoError ? describe(ack) : describe(ack.result(), ack.text()));
 }
 
+void ChatClient::answered(const proto::PlayerREQ& /*req*/, const proto::PlayerACK& ack) {
+  view_.on_notice(ack.result() == proto::NoError ? describe(ack) : describe(ack.result(), ack.text()));
+}
+
+void ChatClient::answered(const proto::LevelUpREQ& /*req*/, const proto::LevelUpACK& ack) {
+  if (ack.result() != proto::DataUnavailable) level_up_.clear();
+  view_.on_notice(describe(ack));
+}
+
 void ChatClient::on_notice(std::string_view body) {
   proto::NoticeACK notice;
   if (!parse(notice, body)) return;
@@ -266,6 +280,10 @@ void ChatClient::on_notice(std::string_view body) {
 void ChatClient::send_waiting() {
   while (!waiting_.empty() && sent_.size() < kWindow && socket_.unsent() < kMostUnsent &&
          Clock::now() >= paused_until_) {
+    if (auto* level_up = std::get_if<proto::LevelUpREQ>(&waiting_.front())) {
+      if (level_up_.empty()) level_up_ = prefix_ + std::to_string(++said_);
+      level_up->set_request_id(level_up_);
+    }
     std::visit([this](const auto& request) { send(request); }, waiting_.front());
     sent_.push_back({std::move(waiting_.front()), Clock::now()});
     waiting_.pop_front();

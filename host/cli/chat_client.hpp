@@ -95,6 +95,8 @@ class ChatClient {
   void answered(const proto::JoinChannelREQ& req, const proto::JoinChannelACK& ack);
   void answered(const proto::LeaveChannelREQ& req, const proto::LeaveChannelACK& ack);
   void answered(const proto::FriendREQ& req, const proto::FriendACK& ack);
+  void answered(const proto::PlayerREQ& req, const proto::PlayerACK& ack);
+  void answered(const proto::LevelUpREQ& req, const proto::LevelUpACK& ack);
   void on_notice(std::string_view body);
   void send_waiting();
   void give_up_old_lines();
@@ -130,6 +132,7 @@ class ChatClient {
   std::string channel_;                                                // where lines go; empty: to all
   std::string prefix_ = std::to_string(std::random_device{}()) + "-";  // of request ids
   std::uint64_t said_ = 0;
+  std::string level_up_;  // the request id of one whose end is not known: the next one is the same, so not paid twice
   std::uint64_t echoed_ = 0;
   std::uint64_t lost_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cli/chat_notices.hpp"
 #include "cli/text.hpp"
 
 namespace cm::cli {
@@ -12,8 +13,9 @@ using proto::FriendREQ;
 using Parsed = std::variant<ChatRequest, ChatHint>;
 
 constexpr std::string_view kHelp =
-    "/who, /join CHANNEL, /leave, /msg UID TEXT, /friend [UID], /unfriend UID, /block [UID], /unblock UID; anything "
-    "else is said to all, or in the channel that you joined";
+    "/who, /join CHANNEL, /leave, /msg UID TEXT, /friend [UID], /unfriend UID, /block [UID], /unblock UID, /me, "
+    "/level; "
+    "anything else is said to all, or in the channel that you joined";
 
 // Takes the first word off the front, and the blanks behind it.
 std::string_view take_word(std::string_view& line) {
@@ -76,6 +78,8 @@ Parsed parse_chat_line(std::string_view line, const std::string& channel) {
     req.set_to(to);
     return req;
   }
+  if (command == "/me") return proto::PlayerREQ();
+  if (command == "/level") return proto::LevelUpREQ();
   for (const auto& known : kFriendCommands) {
     if (command != known.name) continue;
     FriendREQ req;
@@ -115,6 +119,19 @@ std::string describe(const proto::FriendACK& ack) {
 
 std::string describe(const proto::PresenceACK& presence) {
   return printable(presence.uid()) + (presence.online() ? " is online" : " has left");
+}
+
+std::string describe(const proto::PlayerACK& player) {
+  return printable(player.uid()) + ": level " + std::to_string(player.level()) + ", " + std::to_string(player.coins()) +
+         " coins, " + std::to_string(player.experience()) + " experience; " +
+         (player.next_price() == 0 ? "there is no higher level"
+                                   : "the next level costs " + std::to_string(player.next_price()) + " coins");
+}
+
+std::string describe(const proto::LevelUpACK& ack) {
+  const std::string said = describe(ack.result(), ack.text());
+  if (ack.result() == proto::NoError) return "you are on " + said;
+  return ack.result() == proto::NotEnoughCoins && !ack.text().empty() ? "your coins do not suffice: " + said : said;
 }
 
 }  // namespace cm::cli

@@ -107,6 +107,14 @@ std::string describe(proto::ResultCode result) {
       return "the token is for another agent, or for this one before it was restarted";
     case proto::TokenClaims:
       return "the token does not say all that it must";
+    case proto::NotEnoughCoins:
+      return "your coins do not suffice";
+    case proto::HighestLevel:
+      return "there is no higher level";
+    case proto::BadRequestId:
+      return "the game takes no such request";
+    case proto::NotInGame:
+      return "the game does not know you; come in again";
     default:
       return "result " + std::to_string(static_cast<int>(result));
   }

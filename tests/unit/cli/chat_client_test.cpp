@@ -360,6 +360,42 @@ TEST_F(ChatClientTest, AWordToOneIsShownToWhoSaidItOnceItIsAnswered) {
   EXPECT_THAT(heard.chat, ElementsAre("you -> bob: hi there"));
 }
 
+TEST_F(ChatClientTest, ALevelUpWhoseEndIsNotKnownIsAskedForAgainAndNoOtherIs) {
+  std::vector<std::string> ids;
+  mesh.on_level_up = [&](int fd, std::uint16_t, const std::string& body) {
+    proto::LevelUpREQ request;
+    request.ParseFromString(body);
+    ids.push_back(request.request_id());
+    if (ids.size() == 1) return mesh.close(fd);
+    proto::LevelUpACK ack;
+    ack.set_request_id(request.request_id());
+    ack.set_result(ids.size() == 2 ? proto::DataUnavailable : proto::NoError);
+    ack.set_text(std::to_string(ids.size()));
+    mesh.send(fd, ack);
+  };
+  start();
+  client->say("/level");
+  ASSERT_TRUE(until_trouble());
+  for (int i = 0; i < 3; ++i) client->say("/level");
+  ASSERT_TRUE(until([this] { return heard.notices.size() == 3; }));
+  EXPECT_THAT(heard.notices, ElementsAre("2", "you are on 3", "you are on 4"));
+  EXPECT_FALSE(ids[0].empty());
+  EXPECT_THAT(ids, ElementsAre(ids[0], ids[0], ids[0], testing::Ne(ids[0])));
+}
+
+TEST_F(ChatClientTest, APlayerAsksForItself) {
+  mesh.on_player = [this](int fd, std::uint16_t, const std::string&) {
+    proto::PlayerACK ack;
+    ack.set_uid("ann");
+    ack.set_level(2);
+    mesh.send(fd, ack);
+  };
+  start();
+  client->say("/me");
+  ASSERT_TRUE(until([this] { return !heard.notices.empty(); }));
+  EXPECT_THAT(heard.notices, ElementsAre(HasSubstr("ann: level 2")));
+}
+
 TEST_F(ChatClientTest, AGatewayThatStopsAnsweringPingsIsLeft) {
   config.ping_period = 10ms;
   std::atomic<int> pings{0};

@@ -34,6 +34,8 @@ TEST(ChatCommands, EachAsksForItsOwn) {
   EXPECT_EQ(request<proto::FriendREQ>("/unfriend bob").what(), proto::FriendREQ::Remove);
   EXPECT_EQ(request<proto::FriendREQ>("/block bob").what(), proto::FriendREQ::Block);
   EXPECT_EQ(request<proto::FriendREQ>("/unblock bob").uid(), "bob");
+  EXPECT_TRUE(request<proto::LevelUpREQ>("/level").request_id().empty());
+  (void)request<proto::PlayerREQ>("/me");
 }
 
 TEST(ChatCommands, MistakesAreToldWithTheirCure) {
@@ -73,6 +75,31 @@ TEST(ChatCommands, ListsAreSentences) {
   friends.add_blocked("dan");
   EXPECT_EQ(describe(friends), "friends: cid, bob (online); blocked: dan");
   EXPECT_EQ(describe(bob), "bob is online");
+}
+
+TEST(ChatCommands, APlayerIsASentence) {
+  proto::PlayerACK player;
+  player.set_uid("ann");
+  player.set_level(2);
+  player.set_coins(900);
+  player.set_experience(20);
+  player.set_next_price(200);
+  EXPECT_EQ(describe(player), "ann: level 2, 900 coins, 20 experience; the next level costs 200 coins");
+  player.clear_next_price();
+  EXPECT_EQ(describe(player), "ann: level 2, 900 coins, 20 experience; there is no higher level");
+}
+
+TEST(ChatCommands, ALevelUpIsToldWithItsPriceOrWhyItIsNone) {
+  proto::LevelUpACK ack;
+  ack.set_text("level 2 for 100 coins; you have 900");
+  EXPECT_EQ(describe(ack), "you are on level 2 for 100 coins; you have 900");
+  ack.set_result(proto::NotEnoughCoins);
+  ack.set_text("level 5 costs 800 coins, and you have 330");
+  EXPECT_EQ(describe(ack), "your coins do not suffice: level 5 costs 800 coins, and you have 330");
+  ack.clear_text();
+  EXPECT_EQ(describe(ack), "your coins do not suffice");
+  ack.set_result(proto::HighestLevel);
+  EXPECT_EQ(describe(ack), "there is no higher level");
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "client.cellmesh.hpp"
+#include "game.cellmesh.hpp"
 #include "net/frame.hpp"
 
 namespace cm::cli::test {
@@ -61,6 +62,8 @@ class FakeMesh {
   OnMessage on_verify = [this](int fd, std::uint16_t, const std::string&) { send(fd, proto::VerifyACK()); };
   OnMessage on_ping = [this](int fd, std::uint16_t, const std::string&) { send(fd, proto::PingACK()); };
   OnMessage on_chat = [this](int fd, std::uint16_t, const std::string& body) { echo(fd, body); };
+  OnMessage on_player = [this](int fd, std::uint16_t, const std::string&) { send(fd, proto::PlayerACK()); };
+  OnMessage on_level_up = [](int, std::uint16_t, const std::string&) {};
 
   // For the functions above.
   [[nodiscard]] proto::LoginACK login_ack() const {
@@ -176,6 +179,10 @@ class FakeMesh {
     } else if (id == MessageTraits<proto::ChatREQ>::id) {
       ++chats;
       on_chat(fd, id, body);
+    } else if (id == MessageTraits<proto::PlayerREQ>::id) {
+      on_player(fd, id, body);
+    } else if (id == MessageTraits<proto::LevelUpREQ>::id) {
+      on_level_up(fd, id, body);
     }
   }
 
