@@ -245,6 +245,7 @@ void SessionTable::ended(Session& session) {
     auto& list = shard.sessions;
     std::size_t hole = session.index;
     const auto fill_from = [&](std::size_t i) {
+      if (i == hole) return;
       list[hole] = list[i];
       list[hole]->index = static_cast<std::uint32_t>(hole);
       hole = i;

@@ -113,6 +113,24 @@ TEST_F(CloseTest, EveryEndGivesItsPlaceBack) {
   }
 }
 
+TEST_F(CloseTest, WhoTookTheLastPlaceOfAFullHouseEndsAsOthersDo) {
+  open();
+  const Player first = join_admitted();
+  const Player second = join_admitted();
+  const Player moved = join_admitted();
+  first.wire->finish();
+  settle();
+  const Player newcomer = join_admitted();
+  moved.wire->finish();
+  settle();
+  broadcast(60, "b");
+  EXPECT_EQ(second.wire->received().size(), 1U);
+  EXPECT_EQ(newcomer.wire->received().size(), 1U);
+  EXPECT_TRUE(moved.wire->received().empty());
+  EXPECT_EQ(frontend->clients, 2U);
+  EXPECT_EQ(frontend->admitted, 2U);
+}
+
 TEST_F(CloseTest, ASilentClientIsClosedWhenItsTimeIsOver) {
   options.idle_timeout_ms = 5000;
   open();
