@@ -42,7 +42,8 @@ TEST_P(Scenario, PassesOnAMeshThatWorks) {
   if (GetParam() == "connect" || GetParam() == "storm") {
     EXPECT_GT(report.at("latencies").at("ping").at("count").to_number<int>(), 29);
   } else {
-    EXPECT_GT(check(report, kHeard, "held"), 200) << finished.output;
+    // Who is cut off need not hear what was said before.
+    EXPECT_GT(check(report, kHeard, "held"), GetParam() == "flap" ? 0 : 200) << finished.output;
   }
   if (GetParam() == "flap") {
     EXPECT_GT(report.at("counters").at("cuts").to_number<int>(), 10);
@@ -59,7 +60,7 @@ class WrongSocial : public testing::TestWithParam<Wrong> {};
 
 TEST_P(WrongSocial, FailsTheRunByItsOwnCheckAlone) {
   const TempDir folder;
-  copy_plugins(folder.path(), {"agent", "game", "hub", "login"});
+  copy_plugins(folder.path(), {"agent", "data", "game", "hub", "login"});
   fs::copy_file(test_plugins() / (GetParam().social + ".so"), folder.path() / "social.so");
   Deployment mesh(Shape::embedded, {.plugin_dir = folder.path(), .arguments = {}, .env = {}, .await = false});
   const auto finished = bots(mesh.login_address(), {"--scenario", "chat", "--count", "10", "--duration", "3s",
@@ -108,7 +109,7 @@ TEST(Bots, AServiceIsNoRobotAndARobotNoService) {
   const auto service = bots(mesh.login_address(), {"--plugin", (shipped_plugins() / "echo.so").string()});
   EXPECT_EQ(service.code, 2);
   EXPECT_NE(service.output.find("echo.so is no robot but a service"), std::string::npos) << service.output;
-  const auto loaded = mesh.host("game").ctl({"load", (shipped_plugins() / "robot.so").string()});
+  const auto loaded = mesh.host("game").ctl({"load", "robot"});
   EXPECT_NE(loaded.code, 0);
   EXPECT_NE(loaded.output.find("is a robot"), std::string::npos) << loaded.output;
 }
