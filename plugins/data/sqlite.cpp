@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -161,15 +162,25 @@ class Sqlite final : public Storage {
     const auto folder = std::filesystem::path(path).parent_path();
     if (!folder.empty()) std::filesystem::create_directories(folder, ec);
     if (ec) throw Failure(Trouble::refused, "cannot make the folder " + folder.string() + ": " + ec.message());
-    // What players own is nobody else's to read.
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) throw Failure(Trouble::refused, "cannot open " + path + ": " + std::generic_category().message(errno));
-    ::close(fd);
+    make(path);
     sqlite3* made = nullptr;
     const int result = sqlite3_open_v2(path.c_str(), &made, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
     Db db(made);
     if (result != SQLITE_OK) throw Failure(Trouble::refused, "cannot open " + path + ": " + sqlite3_errstr(result));
     return db;
+  }
+
+  // What players own is nobody else's to read. A file that is there is not opened: closing it would end the locks that
+  // other connections of this process have on it, and another program could then take the log from under them.
+  static void make(const std::string& path) {
+    static std::mutex one_at_a_time;
+    const std::lock_guard lock(one_at_a_time);
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+      ::close(fd);
+    } else if (errno != EEXIST) {
+      throw Failure(Trouble::refused, "cannot open " + path + ": " + std::generic_category().message(errno));
+    }
   }
 
   void migrate() {

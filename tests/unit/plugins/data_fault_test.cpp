@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -20,6 +21,7 @@
 #include "connections.hpp"
 #include "database.hpp"
 #include "support/postgres.hpp"
+#include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include "support/wait.hpp"
 
@@ -144,6 +146,22 @@ TEST(DataFaults, ALockedFileFailsWithinItsTime) {
   EXPECT_THAT(ack.text(), HasSubstr("another program holds it"));
   holder->rollback();
   EXPECT_EQ(save(database, 1).result(), proto::DataOk);
+}
+
+TEST(DataFaults, AnotherProgramThatReadsTheFileAndClosesItTakesNothingAway) {
+  const TempDir folder;
+  const auto file = (folder / "data.db").string();
+  const auto first = data::open("sqlite:" + file, timeout);
+  const auto second = data::open("sqlite:" + file, timeout);
+  const auto reader = cm::test::run(
+      {.command = {"python3", "-c",
+                   "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT 1 FROM data_rows')", file},
+       .env = {},
+       .folder = {},
+       .log = {}});
+  ASSERT_TRUE(reader);
+  ASSERT_EQ(reader->code, 0) << reader->output;
+  EXPECT_TRUE(std::filesystem::exists(file + "-wal")) << "both still write there";
 }
 
 // One server for all of them, a database for each.
