@@ -22,7 +22,8 @@ export class Player {
     if (uid !== this.uid) this.forget();
     this.uid = uid;
     setText(byId("player-name"), uid);
-    setText(byId("avatar"), uid.slice(0, 1).toUpperCase());
+    byId("player-name").title = uid;
+    setText(byId("avatar"), uid.replace(/^guest-/, "").slice(0, 1).toUpperCase());
     this.inside = true;
     this.refresh();
     if (this.pending) this.ask();

@@ -39,10 +39,12 @@ export class Player {
     return other;
   }
 
-  at(selector) { return this.page.locator(selector); }
+  at(selector, options) { return this.page.locator(selector, options); }
   // Until an element has these words.
   async sees(selector, words) {
-    await this.page.locator(selector).filter({ hasText: words }).first().waitFor();
+    await this.page.locator(selector).filter({ hasText: words }).first().waitFor().catch(async (error) => {
+      throw new Error(`${error.message}\nThe page shows:\n${await this.at("body").innerText()}`);
+    });
   }
   state(words) { return this.sees("#state-words", words); }
   async enter(name) {
@@ -53,6 +55,17 @@ export class Player {
   async say(words) {
     await this.at("#say").fill(words);
     await this.at("#say").press("Enter");
+  }
+  async join(channel) {
+    await this.at("#open-name").fill(channel);
+    await this.at("#open-name").press("Enter");
+  }
+  tabOf(label) { return this.at("[role=tab]", { hasText: label }); }
+  // One of the buttons under a name in the list of who is here.
+  async choose(uid, action) {
+    const row = this.at("#here li", { hasText: uid });
+    await row.locator("summary").click();
+    await row.getByRole("button", { name: action, exact: true }).click();
   }
   // What the log that is shown has of lines and notes.
   hears(words) { return this.sees("[role=log]:not([hidden]) .words", words); }

@@ -42,7 +42,7 @@ async function levelUpUntilRefused(player) {
     await player.at("#level-up").click();
     const now = await until("the level-up is answered", async () => {
       const words = await player.at("#level-result").textContent();
-      return words && words !== before ? words : null;
+      return words && words !== before && !words.endsWith("Trying the same again.") ? words : null;
     });
     if (!now.startsWith("You are level")) return now;
   }
@@ -194,6 +194,126 @@ test("who comes in a second time replaces the first, who is told why and stays o
   assert.equal(await first.at("#state-words").textContent(), "Closed");
   await second.close();
   await first.close();
+});
+
+test("a channel has its members, and what was said in it for who joins later", async () => {
+  const ann = await open();
+  await ann.enter(newName("ann"));
+  const bob = await open();
+  await bob.enter(newName("bob"));
+  await ann.join("tea");
+  await ann.sees("#talk-title", "Channel #tea, 1 member");
+  await ann.say("is there any left");
+  await until("it is said", async () => (await ann.at(".line.waiting").count()) === 0);
+  await bob.join("tea");
+  await bob.hears("is there any left");
+  await bob.sees("#talk-title", "Channel #tea, 2 members");
+  await bob.sees("#here-title", "In #tea: 2");
+  await bob.say("plenty");
+  await ann.hears("plenty");
+  await ann.shoot(shot("channel"));
+  await bob.at("#talk-leave").click();
+  await bob.sees("[role=tab][aria-selected=true]", "World");
+  assert.equal(await bob.at(".words", { hasText: "plenty" }).count(), 0);
+  await ann.close();
+  await bob.close();
+});
+
+test("a name of no channel is refused, and said", async () => {
+  const ann = await open();
+  await ann.enter(newName("ann"));
+  await ann.join("No Such!");
+  await ann.reads("#No Such!:");
+  assert.equal(await ann.at("[role=tab]").count(), 1);
+  await ann.close();
+});
+
+test("a private talk is between two", async () => {
+  const bob = await open();
+  await bob.enter(newName("bob"));
+  const carl = await open();
+  await carl.enter(newName("carl"));
+  const ann = await open();
+  await ann.enter(newName("ann"));
+  const [me, you] = [await ann.uid(), await bob.uid()];
+  await ann.choose(you, "Message");
+  await ann.sees("#talk-title", `Only ${you} hears this`);
+  await ann.say("between us");
+  await bob.sees(`[role=tab][aria-label="${me}, 1 new"]`, me);
+  await bob.tabOf(me).click();
+  await bob.hears("between us");
+  await bob.say("of course");
+  await ann.hears("of course");
+  await ann.shoot(shot("private"));
+  await ann.tabOf("World").click();
+  await ann.say("for all ears");
+  await carl.hears("for all ears");
+  assert.equal(await carl.at(".words", { hasText: "between us" }).count(), 0);
+  assert.equal(await carl.at("[role=tab]").count(), 1);
+  for (const player of [ann, bob, carl]) await player.close();
+});
+
+test("a friend is seen to leave and to come", async () => {
+  const bob = await open();
+  const name = newName("bob");
+  await bob.enter(name);
+  const uid = await bob.uid();
+  const ann = await open();
+  await ann.enter(newName("ann"));
+  await ann.choose(uid, "Befriend");
+  await ann.sees("#friends li", new RegExp(`${uid}\\s*here`));
+  await ann.shoot(shot("friend"));
+  await bob.at("#leave").click();
+  await bob.state("Not logged in");
+  await ann.sees("#friends li", new RegExp(`${uid}\\s*away`));
+  await ann.reads(`${uid} left`);
+  await bob.enter(name);
+  await ann.sees("#friends li", new RegExp(`${uid}\\s*here`));
+  await ann.reads(`${uid} came`);
+  await ann.close();
+  await bob.close();
+});
+
+test("who is blocked is not heard", async () => {
+  const bob = await open();
+  await bob.enter(newName("bob"));
+  const ann = await open();
+  await ann.enter(newName("ann"));
+  const [me, you] = [await ann.uid(), await bob.uid()];
+  await ann.choose(you, "Block");
+  await ann.sees("#blocked li", you);
+  await bob.choose(me, "Message");
+  await bob.say("can you hear me");
+  await bob.sees(".line.failed .reason", "Not said.");
+  assert.equal(await ann.at("[role=tab]").count(), 1);
+  await ann.close();
+  await bob.close();
+});
+
+test("an account opens to its password alone", async () => {
+  const ann = await open();
+  const name = newName("ann");
+  const tries = async (secret, create) => {
+    await ann.at("#name").fill(name);
+    await ann.at("#secret").fill(secret);
+    await ann.at("#create").setChecked(create);
+    await ann.at("#enter").click();
+  };
+  await ann.at("label", { hasText: "Account" }).first().click();
+  await ann.shoot(shot("account"));
+  await tries("short", true);
+  await ann.sees("#login-error", "8 to 128 bytes");
+  await tries("correct horse battery", true);
+  await ann.state("Connected");
+  assert.equal(await ann.uid(), name);
+  await ann.at("#leave").click();
+  await ann.state("Not logged in");
+  await tries("correct horse staple", false);
+  await ann.sees("#login-error", "No account has this name and this secret");
+  await tries("correct horse battery", false);
+  await ann.state("Connected");
+  assert.equal(await ann.uid(), name);
+  await ann.close();
 });
 
 for (const [name, width, height, colorScheme] of [["phone-light", 360, 740, "light"], ["phone-dark", 360, 740, "dark"],

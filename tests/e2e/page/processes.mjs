@@ -28,9 +28,9 @@ export function freePort() {
 }
 
 class Process {
-  constructor(program, words) {
+  constructor(program, words, variables = {}) {
     this.output = "";
-    this.child = spawn(program, words, { stdio: ["pipe", "pipe", "pipe"] });
+    this.child = spawn(program, words, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...variables } });
     this.ended = new Promise((resolve) => this.child.once("exit", (code, signal) => resolve(signal ?? code)));
     for (const stream of [this.child.stdout, this.child.stderr]) stream.on("data", (data) => { this.output += data; });
   }
@@ -41,7 +41,7 @@ class Process {
   }
 }
 
-// `cellmesh host --dev` with the shipped plugins, on ports that stay when it is started again.
+// `cellmesh host --dev` with the shipped plugins, on ports and with a database that stay when it is started again.
 export class Host {
   constructor(build, folder) {
     Object.assign(this, { program: path.join(build, "bin/cellmesh"), plugins: path.join(build, "plugins"), folder });
@@ -52,7 +52,7 @@ export class Host {
     fs.rmSync(this.ready, { force: true });
     this.process = new Process(this.program, ["host", "--dev", "--login-port", this.ports[0], "--login-ws-port", this.ports[1],
       "--plugin-dir", this.plugins, "--ready-file", this.ready, "--admin-socket", path.join(this.folder, "admin.sock"),
-      ...this.words].map(String));
+      ...this.words].map(String), { CELLMESH_DATABASE: `sqlite:${path.join(this.folder, "players.db")}` });
     await until("the host is up", () => {
       if (!this.process.running) throw new Error(`the host ended:\n${this.process.output}`);
       return fs.existsSync(this.ready) && fs.statSync(this.ready).size > 0;
