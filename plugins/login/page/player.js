@@ -127,7 +127,7 @@ export class Player {
     const have = this.known ? Math.min(1, price === 0n ? 1 : Number(coins) / Number(price)) : 0;
     byId("saved").value = have;
     setText(byId("saved-words"), !this.known ? "\u00a0" : top ? "The highest level"
-      : have === 1 ? `Enough for level ${level + 1}: ${number(price)} coins`
+      : have === 1 ? `Level ${level + 1} costs ${number(price)} coins`
       : `${number(coins)} of ${number(price)} coins for level ${level + 1}`);
     setText(byId("level-up"), this.pending ? "Levelling up…" : "Level up");
     byId("level-up").disabled = !this.inside || !this.known || Boolean(this.pending) || top;

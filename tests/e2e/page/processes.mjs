@@ -16,15 +16,16 @@ export async function until(what, test) {
   }
 }
 
-// A port that nobody listens on now.
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
+// A port that nobody listens on now, below those that connections get: it is free still when a host starts again.
+export async function freePort() {
+  for (;;) {
+    const port = 12000 + Math.floor(20000 * Math.random());
+    const free = await new Promise((resolve) => {
+      const server = net.createServer().once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
     });
-  });
+    if (free) return port;
+  }
 }
 
 class Process {
