@@ -16,6 +16,7 @@
 
 #include "base/closest.hpp"
 #include "base/log.hpp"
+#include "bots/database.hpp"
 #include "bots/report.hpp"
 #include "bots/run.hpp"
 #include "cli/command.hpp"
@@ -194,6 +195,12 @@ base::Result<Wish> read_wish(const Arguments& arguments) {
     given.emplace_back(one.substr(0, equals), one.substr(equals + 1));
   }
 
+  const std::string database = arguments.get("database");
+  if (!database.empty() && !database.starts_with("sqlite:") && !database.starts_with("postgresql://") &&
+      !database.starts_with("postgres://")) {
+    return base::error("--database is sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME");
+  }
+
   auto& config = wish.config;
   const auto count = number(arguments.get("count", "100"), {{"", 1}});
   if (!count || *count < 1 || *count > static_cast<double>(kMostRobots)) return base::error("--count is 1 to 1000000");
@@ -256,6 +263,9 @@ int play(const Arguments& arguments, Wish& wish) {
     });
     if (interactive && !arguments.on("quiet")) std::cerr << "\n";
     report = bots::make_report(run, wish.parameters, memory);
+    if (const std::string uri = arguments.get("database"); !uri.empty()) {
+      bots::check_database(uri, run.expected_rows(), wish.manifest.descriptors, report);
+    }
   }
   if (entry.deinit != nullptr) entry.deinit();
 
@@ -299,6 +309,7 @@ Command bots_command() {
                 {"consul", "URL", "Ask this Consul where it is; with the token of CELLMESH_CONSUL_TOKEN."},
                 {"mesh", "NAME", "Name of the mesh in Consul (default)."},
                 {"seed", "N", "Who the robots are, and what chance does; random otherwise."},
+                {"database", "URI", "Compare with the game's database at the end: sqlite:PATH or postgresql://..."},
                 {"report", "FILE.html", "Write the report with its plots."},
                 {"json", "", "Print the report as JSON, for programs."},
                 {"quiet", "", "No progress line."},

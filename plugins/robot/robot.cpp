@@ -2,9 +2,11 @@
 // is its setting `scenario`.
 #include <cellmesh/robot.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -22,9 +24,15 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   void start() {
     const std::string& scenario = settings().scenario();
     talks_ = scenario == "chat" || scenario == "flap" || scenario == "life";
-    const bool life = scenario == "life";
-    buys_ = life && settings().level_ms() > 0;
-    cut_ms_ = scenario == "flap" ? settings().cut_ms() : life ? 6.0 * settings().cut_ms() : 0;
+    lives_ = scenario == "life";
+    buys_ = lives_ && settings().level_ms() > 0;
+    cut_ms_ = scenario == "flap" ? settings().cut_ms() : lives_ ? 6.0 * settings().cut_ms() : 0;
+    purse_.set_reward({settings().reward_step(), settings().reward_coins()});
+    run_ = std::to_string(clock().count());
+    uid_ = kPlatform + name();
+    if (count() > 1) {
+      friend_ = kPlatform + ("bot" + std::to_string(seed()) + "-" + std::to_string((number() + 1) % count()));
+    }
     every<&Robot::ping>(milliseconds(settings().ping_ms()));
     login();
   }
@@ -36,11 +44,16 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     if (buys_) look();
     if (finishing_) return end();
     if (talks_) later<&Robot::talk_to_world>(world_timer_, world_ms());
+    if (lives_) {
+      join_channel();
+      befriend();
+    }
     if (cut_ms_ > 0) later<&Robot::cut_off>(cut_timer_, cut_ms_);
   }
 
   void on_closed(const cellmesh::RobotEnd& end) {
     stop_playing();
+    open_.clear();  // nobody knows what became of them
     come_back(milliseconds(end.retry_after_ms));
   }
 
@@ -48,6 +61,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   void on_finish() {
     finishing_ = true;
     stop_playing();
+    looked_ = false;
     if (buys_ && !purse_.open()) look();
     end();
   }
@@ -59,26 +73,64 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
 
   // What players say is not looked at.
   void on(const proto::ChatACK& ack) {
+    if (ack.old()) return;  // perhaps of an earlier run
     const auto key = robot::key_of(ack.content(), seed());
-    if (key) heard(kWorld, *key, ack.id(), ack.old());
+    if (key) heard(topic_of(ack.channel(), ack.to()), *key, ack.id());
+  }
+
+  // From now on social knows where it is: what is said to it or its channel is to be heard.
+  void on(const proto::JoinChannelACK& ack) {
+    if (ack.result() != proto::NoError) {
+      failed("join: result " + std::to_string(ack.result()), ack.text());
+      if (!finishing_) after<&Robot::join_channel>(milliseconds(std::max(ack.retry_after_ms(), 1'000U)));
+      return;
+    }
+    join(topic_of(channel_name(), {}));
+    join(topic_of({}, uid_));
+    if (!finishing_) later<&Robot::talk_to_channel>(channel_timer_, settings().channel_ms());
+  }
+
+  void on(const proto::FriendACK& ack) {
+    // Who is not there yet comes perhaps.
+    if (ack.result() != proto::NoError) {
+      if (ack.result() != proto::PlayerUnknown) failed("friend: result " + std::to_string(ack.result()), ack.text());
+      if (!finishing_) after<&Robot::befriend>(milliseconds(std::max(ack.retry_after_ms(), 2'000U)));
+      return;
+    }
+    const bool there = std::any_of(ack.friends().begin(), ack.friends().end(),
+                                   [this](const auto& one) { return one.uid() == friend_; });
+    if (befriended_ || ack.uid() == friend_) check(kFriends, there, friend_ + " is not on the list of " + uid_);
+    if (there && !befriended_) counter("friends").add();
+    befriended_ = befriended_ || there;
+    if (befriended_ && !finishing_) later<&Robot::talk_to_friend>(private_timer_, settings().private_ms());
   }
 
   // How the player stands. Where a purchase was open when the connection broke, it is made again, by the same id.
   void on(const proto::PlayerACK& ack) {
-    looking_ = false;
-    if (ack.result() != proto::NoError) return failed("player: result " + std::to_string(ack.result()), ack.text());
-    const std::string wrong = purse_.look({ack.level(), ack.coins()});
+    if (ack.result() != proto::NoError) {
+      failed("player: result " + std::to_string(ack.result()), ack.text());
+      after<&Robot::look>(1s);
+      return;
+    }
+    const std::string wrong = purse_.look({ack.level(), ack.coins(), ack.experience()});
     check(kAddsUp, wrong.empty(), wrong);
+    expect_rows();
     if (purse_.open()) return level_up();
+    looked_ = true;
     if (finishing_) return end();
-    later<&Robot::level_up>(level_timer_, settings().level_ms());
+    if (!poor_) later<&Robot::level_up>(level_timer_, settings().level_ms());
   }
 
   void on(const proto::LevelUpACK& ack) {
     if (!purse_.is_open(ack.request_id())) return failed("level-up: answered again", ack.request_id());
+    if (ack.result() == proto::DataUnavailable || ack.result() == proto::NotInGame) {
+      failed("level-up: result " + std::to_string(ack.result()), ack.text());
+      if (!level_timer_) level_timer_ = after<&Robot::level_up>(1s);  // by the same id
+      return;
+    }
     measure_since("level-up", bought_at_);
     if (ack.result() == proto::NoError) {
-      const std::string wrong = purse_.paid(ack.price(), {ack.level(), ack.coins()});
+      const std::string wrong = purse_.paid(ack.price(), {ack.level(), ack.coins(), ack.experience()});
       check(kAddsUp, wrong.empty(), wrong);
       counter("level_ups").add();
     } else {
@@ -86,6 +138,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
       poor_ = ack.result() == proto::NotEnoughCoins || ack.result() == proto::HighestLevel;
       if (!poor_) failed("level-up: result " + std::to_string(ack.result()), ack.text());
     }
+    expect_rows();
     if (finishing_) return look();
     if (!poor_) later<&Robot::level_up>(level_timer_, settings().level_ms());
   }
@@ -93,12 +146,21 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   void on(const proto::ChatDoneACK& ack) {
     const auto count = static_cast<std::uint32_t>(std::strtoul(ack.request_id().c_str(), nullptr, 10));
     if (ack.result() != proto::NoError) failed("chat: result " + std::to_string(ack.result()), ack.text());
+    if (ack.result() == proto::TooFast) quiet_until_ = clock() + milliseconds(ack.retry_after_ms());
+    // What could not be stored now may have been all the same.
+    if (ack.result() == proto::DataUnavailable) {
+      open_.erase(count);
+      if (finishing_) end();
+      return;
+    }
     settle(count, ack.result() == proto::NoError);
   }
 
  private:
+  static constexpr const char* kPlatform = "guest-";  // before the uid of a guest
   static constexpr const char* kWorld = "world";
   static constexpr const char* kAddsUp = "level and coins are what was paid for";
+  static constexpr const char* kFriends = "who was befriended is a friend";
   struct OpenLine {
     std::string topic;
     std::chrono::microseconds at;
@@ -116,17 +178,71 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     later<&Robot::talk_to_world>(world_timer_, world_ms());
   }
 
-  void look() { looking_ = send(proto::PlayerREQ()) == Status::ok; }
+  // "world", or whose it is.
+  static std::string topic_of(const std::string& channel, const std::string& to) {
+    return !to.empty() ? "player " + to : !channel.empty() ? "channel " + channel : kWorld;
+  }
+  std::string channel_name() {
+    return "bots-" + std::to_string(seed()) + "-" + std::to_string(number() / settings().channel_size());
+  }
+
+  void join_channel() {
+    proto::JoinChannelREQ req;
+    req.set_channel(channel_name());
+    static_cast<void>(send(req));  // not sent: it joins when it is back
+  }
+
+  void befriend() {
+    if (friend_.empty()) return;
+    proto::FriendREQ req;
+    req.set_what(befriended_ ? proto::FriendREQ::List : proto::FriendREQ::Add);
+    if (!befriended_) req.set_uid(friend_);
+    static_cast<void>(send(req));
+  }
+
+  void talk_to_channel() {
+    channel_timer_ = {};
+    proto::ChatREQ req;
+    req.set_channel(channel_name());
+    say(topic_of(req.channel(), {}), req, "hello channel");
+    later<&Robot::talk_to_channel>(channel_timer_, settings().channel_ms());
+  }
+
+  void talk_to_friend() {
+    private_timer_ = {};
+    proto::ChatREQ req;
+    req.set_to(friend_);
+    say(topic_of({}, friend_), req, "hello friend");
+    later<&Robot::talk_to_friend>(private_timer_, settings().private_ms());
+  }
+
+  // What an open purchase comes to is not known.
+  void expect_rows() {
+    constexpr std::uint64_t any = std::numeric_limits<std::int64_t>::max();
+    const auto expected = purse_.expected();
+    const bool open = purse_.open();
+    const auto row = [this](const char* field, std::uint64_t least, std::uint64_t most) {
+      static_cast<void>(expect_row("players", uid_, "proto.PlayerData", field, least, most));
+    };
+    row("level", expected.level, expected.level + (open ? 1 : 0));
+    row("coins", open ? 0 : expected.coins, any);
+    if (purse_.fresh()) row("spent", purse_.spent(), open ? any : purse_.spent());
+  }
+
+  void look() { static_cast<void>(send(proto::PlayerREQ())); }  // not sent: it looks when it is back
 
   void level_up() {
     level_timer_ = {};
     proto::LevelUpREQ req;
-    req.set_request_id(purse_.buy(name()));
+    if (!purse_.open()) counter("purchases").add();
+    req.set_request_id(purse_.buy(name() + "-" + run_));
+    expect_rows();
     bought_at_ = clock();
     static_cast<void>(send(req));  // not sent: made again when it is back
   }
 
   void say(const std::string& topic, proto::ChatREQ req, const std::string& text) {
+    if (clock() < quiet_until_) return;
     const std::uint32_t count = ++lines_;
     req.set_content(robot::make_line(seed(), number(), count, text));
     req.set_request_id(std::to_string(count));
@@ -152,6 +268,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     cut_timer_ = {};
     cut();
     stop_playing();
+    open_.clear();
     counter("cuts").add();
     come_back(0ms);
   }
@@ -162,18 +279,16 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   }
   void log_in_again() { login(); }
 
-  // What is open stays so for ever: nobody knows what became of it.
   void stop_playing() {
-    for (cellmesh::TimerId* timer : {&world_timer_, &cut_timer_, &level_timer_}) {
+    for (cellmesh::TimerId* timer : {&world_timer_, &cut_timer_, &level_timer_, &channel_timer_, &private_timer_}) {
       if (*timer) cancel(*timer);
       *timer = {};
     }
-    if (!finishing_) open_.clear();
   }
 
   // Done, once nothing is open. One who buys looks at what it has for a last time, and comes back for that.
   void end() {
-    if (open_.empty() && (!buys_ || (purse_.known() && !purse_.open() && !looking_))) return done();
+    if (open_.empty() && (!buys_ || (looked_ && !purse_.open()))) return done();
     if (!open_.empty() && !end_timer_) end_timer_ = after<&Robot::give_up_lines>(10s);
   }
   void give_up_lines() {
@@ -197,17 +312,22 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   std::minstd_rand random_{static_cast<std::uint32_t>(seed() * 2654435761U + number())};
   robot::Backoff backoff_;
   robot::Purse purse_;
+  std::string run_;           // so that no purchase has the id of one of an earlier run
+  std::string uid_, friend_;  // its own, and that of another robot
+  bool befriended_ = false;
   bool talks_ = false;
+  bool lives_ = false;
   bool buys_ = false;
-  bool poor_ = false;     // there is nothing left to buy
-  bool looking_ = false;  // its PlayerREQ is not answered yet
+  bool poor_ = false;    // there is nothing left to buy
+  bool looked_ = false;  // at what it has, since it began to finish
   bool finishing_ = false;
   double cut_ms_ = 0;
   std::uint32_t lines_ = 0;
   std::map<std::uint32_t, OpenLine> open_;  // said, and not answered yet
   std::chrono::microseconds pinged_{};
   std::chrono::microseconds bought_at_{};
-  cellmesh::TimerId world_timer_, cut_timer_, level_timer_, end_timer_;
+  std::chrono::microseconds quiet_until_{};
+  cellmesh::TimerId world_timer_, cut_timer_, level_timer_, channel_timer_, private_timer_, end_timer_;
 };
 
 CELLMESH_ROBOT(Robot)

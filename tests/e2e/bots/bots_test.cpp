@@ -28,13 +28,17 @@ std::int64_t check(const json::value& report, const std::string& name, const std
 
 constexpr const char* kHeard = "every line that was taken is heard by all who were there";
 
+constexpr const char* kStored = "the database holds what robots were told";
+
 class Scenario : public testing::TestWithParam<std::string> {};
 
 TEST_P(Scenario, PassesOnAMeshThatWorks) {
   Deployment mesh(Shape::embedded);
-  const auto finished =
-      bots(mesh.login_address(), {"--scenario", GetParam(), "--count", "30", "--ramp", "100/s", "--duration", "4s",
-                                  "--set", "ping_ms=300,world_per_sec=20,cut_ms=1500", "--seed", "7"});
+  const std::string cut_ms = GetParam() == "life" ? "300" : "1500";
+  const auto finished = bots(
+      mesh.login_address(), {"--scenario", GetParam(), "--count", "30", "--ramp", "100/s", "--duration", "4s", "--set",
+                             "ping_ms=300,world_per_sec=20,level_ms=500,channel_ms=500,private_ms=500,cut_ms=" + cut_ms,
+                             "--seed", "7", "--database", "sqlite:" + (mesh.folder() / "data.db").string()});
   ASSERT_EQ(finished.code, 0) << finished.output;
   const auto report = json::parse(finished.output);
   EXPECT_EQ(check(report, "every robot got in", "held"), 30);
@@ -43,7 +47,12 @@ TEST_P(Scenario, PassesOnAMeshThatWorks) {
     EXPECT_GT(report.at("latencies").at("ping").at("count").to_number<int>(), 29);
   } else {
     // Who is cut off need not hear what was said before.
-    EXPECT_GT(check(report, kHeard, "held"), GetParam() == "flap" ? 0 : 200) << finished.output;
+    EXPECT_GT(check(report, kHeard, "held"), GetParam() == "flap" || GetParam() == "life" ? 0 : 200) << finished.output;
+  }
+  if (GetParam() == "life") {
+    EXPECT_GT(report.at("counters").at("level_ups").to_number<int>(), 0);
+    EXPECT_GT(report.at("counters").at("friends").to_number<int>(), 0);
+    EXPECT_EQ(check(report, kStored, "held"), 30);
   }
   if (GetParam() == "flap") {
     EXPECT_GT(report.at("counters").at("cuts").to_number<int>(), 10);
