@@ -1,0 +1,154 @@
+// Players who buy levels through a real gateway: what they are told is what is stored, once.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "e2e/fixture.hpp"
+#include "e2e/growth/buyer.hpp"
+
+namespace cm::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
+
+const std::vector<std::string> kThree{"r1", "r2", "r3"};
+
+struct Player {
+  Client client;
+  std::string uid;
+};
+// A player of this name, at that game if one is named.
+Player come_in(Deployment& mesh, const std::string& name, const std::string& game = {}) {
+  std::optional<Player> player;
+  std::vector<Client> crowd;  // so that another game has less to do
+  wait_until([&] {
+    try {
+      const auto login = log_in(mesh.login_address(), name);
+      if (game.empty() || login.game_svc_id() == game) {
+        player.emplace(Player{enter(ticket(login)), login.uid()});
+      } else {
+        crowd.push_back(mesh.player());
+      }
+    } catch (const std::exception&) {
+      return false;
+    }
+    return player.has_value();
+  });
+  if (!player) throw std::runtime_error(name + " cannot come in");
+  return std::move(*player);
+}
+
+proto::LevelUpREQ level_up_req(const std::string& request_id) {
+  proto::LevelUpREQ req;
+  req.set_request_id(request_id);
+  return req;
+}
+
+// That the three bring.
+std::vector<std::uint32_t> levels_of(Client& client) {
+  std::vector<std::uint32_t> levels;
+  for (const auto& id : kThree) {
+    std::optional<proto::LevelUpACK> ack;
+    wait_until([&] { return (ack = try_to_buy(client, id)).has_value(); });
+    levels.push_back(ack ? ack->level() : 0);
+  }
+  return levels;
+}
+
+class Growth : public OnDeployments {
+ protected:
+  // Of a name that no test had before.
+  Buyer buyer() {
+    static int count = 0;
+    return Buyer(mesh().login_address(), "buyer" + std::to_string(++count));
+  }
+  [[nodiscard]] proto::PlayerData stored(const std::string& uid) {
+    auto row = stored_in_sqlite(mesh().folder() / "data.db", uid);
+    EXPECT_EQ(row.coins(), row.granted() - row.spent());
+    return row;
+  }
+};
+CM_ON_DEPLOYMENTS(Growth);
+
+TEST_P(Growth, UntilTheCoinsRunOut) {
+  Buyer ann = buyer();
+  while (ann.buy_next()) {
+  }
+  EXPECT_EQ(ann.paid(), 3U);
+  const auto refused = ann.buy("once more");
+  EXPECT_EQ(refused.result(), proto::NotEnoughCoins);
+  EXPECT_THAT(refused.text(), HasSubstr("level 5 costs 800 coins, and you have "));
+  const auto row = stored(ann.uid());
+  EXPECT_EQ(row.level(), 4U);
+  EXPECT_EQ(row.spent(), 700U);
+  EXPECT_EQ(row.coins(), refused.coins());
+}
+
+TEST_P(Growth, TheSameRequestAfterANewLoginBringsTheSameAnswer) {
+  Buyer ann = buyer();
+  const auto first = ann.buy("r1");
+  EXPECT_EQ(first.result(), proto::NoError);
+  ann.disconnect();
+  EXPECT_EQ(ann.buy("r1").SerializeAsString(), first.SerializeAsString());
+  EXPECT_EQ(ann.entered(), 2);
+  EXPECT_EQ(stored(ann.uid()).level(), 2U);
+}
+
+TEST_P(Growth, TheSameRequestsOnTwoConnectionsArePaidOnce) {
+  static int count = 0;
+  const std::string name = "two-of-one" + std::to_string(++count);
+  Client first = come_in(mesh(), name).client;
+  for (const auto& id : kThree) first.send(level_up_req(id));
+  auto second = come_in(mesh(), name);
+  EXPECT_THAT(levels_of(second.client), UnorderedElementsAre(2, 3, 4));
+  EXPECT_EQ(stored(second.uid).level(), 4U);
+}
+
+TEST_P(Growth, ReloadsOfGameAndDataLoseNothing) {
+  std::deque<Buyer> buyers;
+  std::atomic<bool> over = false;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&over, &one = buyers.emplace_back(buyer())] {
+        try {
+          while (one.paid() < 3) one.buy_next();
+          while (!over) one.buy("r3");  // is answered, and not paid, again
+        } catch (const std::exception& e) {
+          ADD_FAILURE() << e.what();
+        }
+      });
+    }
+    for (int i = 0; i < 3; ++i) {
+      for (const std::string kind : {"game", "data"}) {
+        EXPECT_EQ(mesh().host(kind).ctl({"reload", kind}).code, 0) << kind;
+      }
+    }
+    over = true;
+  }
+  for (const Buyer& one : buyers) {
+    EXPECT_EQ(one.entered(), 1) << "nobody was thrown out";
+    EXPECT_EQ(stored(one.uid()).spent(), 700U);
+  }
+}
+
+// A player is at one of them, then at the other, and asks both for the same.
+TEST(GrowthInTwoGames, TheSameRequestsArePaidOnce) {
+  Deployment mesh(Shape::consul);
+  mesh.add_host("game2", {"--plugins", "game", "--index", "1"}).await_ready();
+  Client first = come_in(mesh, "ann", "game#0@dev").client;
+  for (const auto& id : kThree) first.send(level_up_req(id));
+  auto second = come_in(mesh, "ann", "game#1@dev");
+  EXPECT_THAT(levels_of(second.client), UnorderedElementsAre(2, 3, 4));
+  const auto row = stored_in_sqlite(mesh.folder() / "data.db", second.uid);
+  EXPECT_EQ(row.level(), 4U);
+  EXPECT_EQ(row.spent(), 700U);
+  EXPECT_EQ(row.coins(), row.granted() - row.spent());
+}
+
+}  // namespace
+}  // namespace cm::test

@@ -1,0 +1,12 @@
+#include <gtest/gtest.h>
+
+#include "e2e/growth/rounds.hpp"
+
+namespace cm::test {
+namespace {
+
+TEST(GrowthOnSqlite, WhatWasAcknowledgedIsThereWhateverIsKilled) { rounds(5, Backend::sqlite); }
+TEST(GrowthOnPostgres, WhatWasAcknowledgedIsThereWhateverIsKilled) { rounds(5, Backend::postgres); }
+
+}  // namespace
+}  // namespace cm::test
