@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
+#include <optional>
 
 #include "e2e/plugins/outside.hpp"
 #include "echo_c.pb.h"
@@ -62,12 +63,20 @@ TEST(DropIn, PluginOfAThirdPartyAnswersAClientAfterOneKvWrite) {
 
 TEST(DropIn, PluginCopiedIntoTheFolderOfADevHostServesAtOnce) {
   TempDir folder;
-  copy_plugins(folder.path(), {"agent", "login", "game", "hub"});
+  copy_plugins(folder.path(), {"agent", "data", "game", "hub", "login", "social"});
   Deployment mesh(Shape::embedded, {.plugin_dir = folder.path(), .arguments = {}, .env = {}, .await = false});
-  Client player = mesh.player();
+  std::optional<Client> player;
+  ASSERT_TRUE(wait_until([&] {
+    try {
+      player.emplace(mesh.player());
+      return true;
+    } catch (const std::exception&) {
+      return false;  // game has no data yet
+    }
+  }));
   copy_plugins(folder.path(), {"echo"});
   mesh.await_serving();  // echo among it
-  chat(player, "who was there stays");
+  chat(*player, "who was there stays");
 }
 
 TEST(DropIn, PluginInCAnswersAClient) {

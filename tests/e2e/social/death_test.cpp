@@ -37,6 +37,25 @@ class TwoAgents : public testing::Test {
     if (!client) throw std::runtime_error("no way into " + agent);
     return std::move(*client);
   }
+  // A login of a guest of that name, for that agent.
+  Ticket ticket_at(const std::string& agent, const std::string& name) {
+    std::optional<Ticket> got;
+    wait_until([&] {
+      try {
+        auto next = ticket(log_in(mesh_.login_address(), name));
+        if (next.agent == agent) {
+          got = std::move(next);
+          return true;
+        }
+        crowd_.push_back(mesh_.player());
+      } catch (const std::exception&) {
+        // an agent that is gone, and login is not told yet
+      }
+      return false;
+    });
+    if (!got) throw std::runtime_error("no way into " + agent);
+    return *got;
+  }
   [[nodiscard]] std::string first() { return mesh_.host("agent").await_ready().address_of("agent"); }
   [[nodiscard]] const std::string& second() const { return other_; }
 
@@ -75,6 +94,39 @@ TEST_F(TwoAgents, OneThatDiesTakesItsPlayersOutOfTheDirectory) {
   EXPECT_THAT(who(bob), Contains(bob_uid));
   EXPECT_THAT(who(bob), Not(Contains(ann_uid)));
   EXPECT_EQ(say(bob, "still here", "both").result(), proto::NoError);
+}
+
+TEST_F(TwoAgents, NewestOfOneUidWinsWhereverTheOlderIs) {
+  Client older = enter(ticket_at(first(), "ann"));
+  EXPECT_EQ(uid_of(older), "guest-ann");
+  Client newer = enter(ticket_at(second(), "ann"));
+  const auto notice = older.expect_close();
+  ASSERT_TRUE(notice);
+  EXPECT_EQ(notice->code(), NoticeACK::Replaced);
+  EXPECT_EQ(uid_of(newer), "guest-ann");
+  const auto all = who(newer);
+  EXPECT_EQ(std::count(all.begin(), all.end(), "guest-ann"), 1);
+}
+
+TEST_F(TwoAgents, WhoseAgentDiedIsFoundWhereItEnteredAnewAndMissedNothing) {
+  const std::string uid = "guest-ann";
+  Client bob = enter_at(second());
+  Client ann = enter(ticket_at(first(), "ann"));
+  EXPECT_EQ(uid_of(ann), uid);
+  EXPECT_EQ(tell(bob, uid, "before").result(), proto::NoError);
+  EXPECT_EQ(hear(ann, {}, uid).content(), "before");
+  mesh_.host("agent").kill9();
+  EXPECT_TRUE(wait_until([&] {
+    const auto all = who(bob);
+    return std::find(all.begin(), all.end(), uid) == all.end();
+  }));
+  const auto kept = tell(bob, uid, "meanwhile");
+  EXPECT_EQ(kept.result(), proto::NoError) << kept.text();
+  EXPECT_FALSE(kept.text().empty());
+  Client back = enter(ticket_at(second(), "ann"));
+  EXPECT_EQ(hear(back, {}, uid).content(), "meanwhile");
+  EXPECT_EQ(tell(bob, uid, "found").result(), proto::NoError);
+  EXPECT_EQ(hear(back, {}, uid).content(), "found");
 }
 
 TEST_F(TwoAgents, SocialThatDiesIsToldAndKnowsAllOfThemWhenItIsBack) {
