@@ -265,12 +265,12 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
       clients().close(std::exchange(online->second, client), CloseReason::replaced, std::string(replaced_text));
       replaced_.add();
     }
-    see_to(presence_.entered(client));
     gateway().admit(client);  // before it is told: who is in misses nothing that others say from then on
     verified_.add();
     proto::VerifyACK answer;
     answer.set_uid(entry->uid());
     clients().send(client, answer);
+    see_to(presence_.entered(client));  // what waited for it comes behind the answer
     gateway().release(client);
   }
 

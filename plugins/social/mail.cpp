@@ -133,13 +133,13 @@ void Social::begin_session(const std::string& uid, Record& record) {
 }
 
 void Social::on_handed_over(const proto::WhoIsACK& ack, Status status, const std::string& uid, std::uint64_t last_id) {
-  auto* record = records_.edit(uid);
-  if (status != Status::ok || ack.uid() != uid || record == nullptr) return;
-  record->set_handed(last_id);
+  if (status != Status::ok || ack.uid() != uid) return;
   Task task;
   task.set_kind(Task::EmptyMailbox);
   task.set_last_id(last_id);
   if (!add_task(uid, std::move(task))) try_late_soon();
+  // It may have left meanwhile, and what was known of it is read again.
+  if (auto* record = records_.edit(uid)) record->set_handed(last_id);
   run(uid);
 }
 

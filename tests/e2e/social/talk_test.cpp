@@ -1,6 +1,7 @@
 // What players say to all, in a channel and to each other, and its limits.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "e2e/fixture.hpp"
@@ -63,6 +64,45 @@ TEST_P(Talk, WordsToOneAreHeardByThatOneAndKeptForWhoIsAway) {
   const auto kept = tell(ann, uid, "when you are back");
   EXPECT_EQ(kept.result(), proto::NoError) << kept.text();
   EXPECT_FALSE(kept.text().empty());
+}
+
+TEST_P(Talk, WhatWaitsComesOnceInOrderWhenItsPlayerIsBack) {
+  const std::string uid = "guest-reader";
+  const auto come = [&] { return enter(ticket(log_in(mesh().login_address(), "reader"))); };
+  Client ann = player();
+  const std::string ann_uid = uid_of(ann);
+  {
+    Client reader = come();
+    EXPECT_EQ(uid_of(reader), uid);
+    EXPECT_EQ(tell(ann, uid, "at once").result(), proto::NoError);
+    EXPECT_FALSE(hear(reader, {}, uid).old());
+  }
+  EXPECT_TRUE(wait_until([&] {
+    const auto all = who(ann);
+    return std::find(all.begin(), all.end(), uid) == all.end();
+  }));
+  for (const std::string line : {"one", "two"}) {
+    const auto kept = tell(ann, uid, line);
+    EXPECT_EQ(kept.result(), proto::NoError) << kept.text();
+    EXPECT_FALSE(kept.text().empty());
+  }
+  {
+    Client reader = come();
+    for (const std::string line : {"one", "two"}) {
+      const auto heard = hear(reader, {}, uid);
+      EXPECT_EQ(heard.content(), line);
+      EXPECT_EQ(heard.from(), ann_uid);
+      EXPECT_TRUE(heard.old());
+    }
+  }
+  EXPECT_TRUE(wait_until([&] {
+    const auto all = who(ann);
+    return std::find(all.begin(), all.end(), uid) == all.end();
+  }));
+  Client reader = come();
+  EXPECT_EQ(uid_of(reader), uid);
+  EXPECT_EQ(tell(ann, uid, "three").result(), proto::NoError);
+  EXPECT_EQ(hear(reader, {}, uid).content(), "three") << "what was handed over comes again";
 }
 
 TEST_P(Talk, WhoIsBlockedIsNotHeard) {
