@@ -156,6 +156,14 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     settle(count, ack.result() == proto::NoError);
   }
 
+  // What was asked of a game that is gone is asked again; a purchase by its id.
+  void on(const proto::NoticeACK& notice) {
+    const bool lost = notice.code() == proto::NoticeACK::BoundAnew || notice.code() == proto::NoticeACK::BackendLost ||
+                      notice.code() == proto::NoticeACK::NoService;
+    if (!lost || !buys_ || again_timer_ || notice.service().rfind("game", 0) != 0) return;
+    again_timer_ = after<&Robot::ask_again>(1s);
+  }
+
  private:
   static constexpr const char* kPlatform = "guest-";  // before the uid of a guest
   static constexpr const char* kWorld = "world";
@@ -239,6 +247,15 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     expect_rows();
     bought_at_ = clock();
     static_cast<void>(send(req));  // not sent: made again when it is back
+  }
+
+  void ask_again() {
+    again_timer_ = {};
+    if (purse_.open()) {
+      if (!level_timer_) level_up();
+    } else if (finishing_ && !looked_) {
+      look();
+    }
   }
 
   void say(const std::string& topic, proto::ChatREQ req, const std::string& text) {
@@ -327,7 +344,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   std::chrono::microseconds pinged_{};
   std::chrono::microseconds bought_at_{};
   std::chrono::microseconds quiet_until_{};
-  cellmesh::TimerId world_timer_, cut_timer_, level_timer_, channel_timer_, private_timer_, end_timer_;
+  cellmesh::TimerId world_timer_, cut_timer_, level_timer_, channel_timer_, private_timer_, end_timer_, again_timer_;
 };
 
 CELLMESH_ROBOT(Robot)
