@@ -1,4 +1,4 @@
-// The only file that knows OpenSSL.
+// The only file that knows OpenSSL, hence its length.
 #include "net/tls.hpp"
 
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
-// The only file that knows Beast. Beast reads asynchronously, and writes into memory: what it writes lies in `out_` at
-// once, as a whole, so that a pong cannot fall between the parts of a message, and all messages of a flush are one
-// write.
+// The only file that knows Beast, hence its length. Beast reads asynchronously, and writes into memory: what it writes
+// lies in `out_` at once, as a whole, so that a pong cannot fall between the parts of a message, and all messages of a
+// flush are one write.
 #include "net/websocket.hpp"
 
 #include <algorithm>

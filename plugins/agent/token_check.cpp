@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "../tokens/public_key.hpp"
+#include "../tokens/uid.hpp"
 
 namespace agent {
 namespace {
@@ -20,17 +21,11 @@ using Found = TokenCheck::Found;
 
 constexpr std::size_t signature_letters = 86;  // of the 64 bytes of an ES256 signature
 constexpr std::size_t longest_id = 64;
-constexpr std::size_t longest_uid = 32;
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 bool is_base64url(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return is_letter(c) || c == '-' || c == '_'; });
-}
-
-bool is_uid(std::string_view text) {
-  return !text.empty() && text.size() <= longest_uid &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_letter(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 // Three words of base64url parted by dots; the library is not as strict. The last may be empty: alg "none" is.
@@ -79,7 +74,7 @@ Found claims_of(jwt_t& jwt, const TokenCheck::Terms& terms) {
                   std::string(text_of(jwt_get_grant(&jwt, "jti"))), expires.value_or(0)};
   const auto& [uid, game, id, end] = found.claims;
   const auto audience = text_of(jwt_get_grant(&jwt, "aud"));
-  for (const auto& [good, name] : {std::pair{is_uid(uid), "uid"}, std::pair{!game.empty(), "game"},
+  for (const auto& [good, name] : {std::pair{tokens::is_uid(uid), "uid"}, std::pair{!game.empty(), "game"},
                                    std::pair{!id.empty() && id.size() <= longest_id, "jti"},
                                    std::pair{!audience.empty(), "aud"}, std::pair{expires.has_value(), "exp"},
                                    std::pair{begins.has_value(), "nbf"}, std::pair{made.has_value(), "iat"}}) {

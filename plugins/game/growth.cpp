@@ -34,10 +34,6 @@ void reward(proto::PlayerData& player, const proto::GameSettings& settings, Chan
   grant(player, "reward", steps * settings.reward_coins(), changes);
 }
 
-bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-}
-
 }  // namespace
 
 std::uint64_t next_price(const proto::PlayerData& player, const proto::GameSettings& settings) {
@@ -120,16 +116,12 @@ std::uint64_t version_of(const proto::PlayerData& player, std::uint64_t version,
   return version > since ? version - since : 0;
 }
 
-bool is_uid(std::string_view text) {
-  return !text.empty() && text.size() <= 32 && std::all_of(text.begin(), text.end(), is_plain);
-}
-
 std::string plain(std::string_view text) {
   static constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (is_plain(c)) {
+    if (tokens::is_uid_letter(c)) {
       out += c;
     } else {
       out += {'%', digits[byte >> 4U], digits[byte & 15U]};

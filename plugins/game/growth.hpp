@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../tokens/uid.hpp"
 #include "game.pb.h"
 
 namespace growth {
@@ -40,8 +41,7 @@ void mark(proto::PlayerData& player, std::uint64_t write);
 // The version that the row had when this write made it; 0 when it is not among its last ones.
 std::uint64_t version_of(const proto::PlayerData& player, std::uint64_t version, std::uint64_t write);
 
-// 1 to 32 of a-z, A-Z, 0-9, "-", "_" and ".".
-bool is_uid(std::string_view text);
+using tokens::is_uid;
 
 // A text as a value in a log line: what is none of a uid's characters as %XX.
 std::string plain(std::string_view text);

@@ -1,18 +1,9 @@
 #include "guest.hpp"
 
-#include <algorithm>
-
+#include "../tokens/uid.hpp"
 #include "signing_key.hpp"
 
 namespace login {
-
-bool is_uid(std::string_view name) {
-  constexpr std::string_view others = "-_.";
-  return !name.empty() && name.size() <= longest_uid && std::all_of(name.begin(), name.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           others.find(c) != std::string_view::npos;
-  });
-}
 
 std::string guest_uid(std::string_view name) {
   std::string uid(guest_prefix);
@@ -20,7 +11,7 @@ std::string guest_uid(std::string_view name) {
   if (name.starts_with(guest_prefix)) name.remove_prefix(guest_prefix.size());  // as it was told it is called
   if (name.empty()) return {};
   uid.append(name);
-  return is_uid(uid) ? uid : std::string();
+  return tokens::is_uid(uid) ? uid : std::string();
 }
 
 void GuestPlatform::begin(const proto::LoginREQ& req, const Visitor& visitor, const std::string& /*address*/) {

@@ -9,10 +9,6 @@ namespace login {
 
 // Uids of guests begin with it and no others do: a guest never has an account's.
 inline constexpr std::string_view guest_prefix = "guest-";
-inline constexpr std::size_t longest_uid = 32;
-
-// 1 to 32 of a-z, A-Z, 0-9, "-", "_" and ".".
-bool is_uid(std::string_view name);
 
 // The uid of a guest who wants to be called so; made up when that is empty. Empty when it is no name.
 std::string guest_uid(std::string_view name);

@@ -5,6 +5,7 @@
 #include <array>
 #include <stdexcept>
 
+#include "../tokens/uid.hpp"
 #include "guest.hpp"
 
 namespace login {
@@ -41,7 +42,7 @@ proto::HashDone hash_secret(const proto::HashWork& work) {
 }
 
 void PasswordPlatform::begin(const proto::LoginREQ& req, const Visitor& visitor, const std::string& address) {
-  if (!is_uid(req.uid()) || req.uid().starts_with(guest_prefix)) {
+  if (!tokens::is_uid(req.uid()) || req.uid().starts_with(guest_prefix)) {
     return desk_.refuse(visitor, proto::BadName,
                         "an account's name is 1 to 32 of a-z, A-Z, 0-9, \"-\", \"_\" and \".\", and begins not with "
                         "\"guest-\"");

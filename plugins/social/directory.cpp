@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "../tokens/uid.hpp"
 #include "social.hpp"
 
 namespace {
@@ -48,7 +49,7 @@ void Social::on_client_closed(Client client, cellmesh::CloseReason /*reason*/) {
 
 void Social::enter(const proto::OnlineREQ::Entry& entry, ServiceId agent, bool again) {
   const Client client(agent, static_cast<std::uint64_t>(entry.session()));
-  if (!social::good_uid(entry.uid())) {
+  if (!tokens::is_uid(entry.uid())) {
     log().warn("{} told of a uid that is none", directory().name(agent));
     return;
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 
+#include "../tokens/uid.hpp"
 #include "social.hpp"
 #include "stored.hpp"
 
@@ -11,7 +12,7 @@ using social::contains;
 using social::remove;
 
 void Social::handle(const FriendREQ& req, const std::string& uid, Client client) {
-  if (req.what() != FriendREQ::List && !social::good_uid(req.uid())) {
+  if (req.what() != FriendREQ::List && !tokens::is_uid(req.uid())) {
     return refuse(req, client, proto::PlayerUnknown, "no uid: 1 to 32 of a-z, A-Z, 0-9, \"-\", \"_\" and \".\"");
   }
   if (req.what() != FriendREQ::List && req.uid() == uid) {

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "../tokens/uid.hpp"
 #include "social.hpp"
 #include "stored.hpp"
 
@@ -15,7 +16,7 @@ constexpr std::size_t most_bytes = 200'000;  // of a player's row, below what th
 }  // namespace
 
 void Social::say_to_one(const proto::ChatREQ& req, const std::string& uid, Client client) {
-  if (!social::good_uid(req.to())) return refuse(req, client, proto::PlayerUnknown, "nobody of that uid was ever here");
+  if (!tokens::is_uid(req.to())) return refuse(req, client, proto::PlayerUnknown, "nobody of that uid was ever here");
   if (req.to() == uid) return refuse(req, client, proto::PlayerUnknown, "that is you");
   Task task;
   task.set_kind(Task::SendOn);

@@ -35,12 +35,6 @@ bool good_channel(std::string_view name) {
          std::all_of(name.begin(), name.end(), [](char c) { return small_or_digit(c) || c == '-'; });
 }
 
-bool good_uid(std::string_view uid) {
-  return !uid.empty() && uid.size() <= max_name && std::all_of(uid.begin(), uid.end(), [](char c) {
-    return small_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
-  });
-}
-
 std::int64_t since_1970_ms() {
   const auto time = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();

@@ -22,9 +22,6 @@ proto::ResultCode check_text(std::string_view text, std::uint32_t most);
 // 1 to 32 of a-z, 0-9 and "-".
 bool good_channel(std::string_view name);
 
-// 1 to 32 of a-z, A-Z, 0-9, "-", "_" and ".".
-bool good_uid(std::string_view uid);
-
 std::int64_t since_1970_ms();
 
 }  // namespace social
