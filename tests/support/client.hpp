@@ -83,6 +83,7 @@ class Client {
 
   // Its own end, `127.0.0.1:50123`, as the host sees it.
   [[nodiscard]] std::string local_address() const;
+  [[nodiscard]] bool websocket() const;
   // Of the WebSocket's close frame that the host sent; 0: none came.
   [[nodiscard]] int close_code() const;
   void shutdown_write();

@@ -117,11 +117,18 @@ void Deployment::await_serving() {
   const bool serves = wait_until([&] {
     try {
       Client client = player();
-      chat(client, "is anybody there?");
-      proto::EchoREQ req;
-      req.set_content("hello");
-      client.send(req);
-      return client.expect<proto::EchoACK>(seconds(1)).content() == "hello";
+      const std::string question = "is anybody there?";
+      client.send(chat_req(question));
+      client.send(proto::EchoREQ());
+      for (bool chatted = false, echoed = false; !chatted || !echoed;) {
+        const auto frame = client.read();
+        if (!frame) throw std::runtime_error("closed");
+        // A route or a service that is not known yet.
+        if (frame->is<proto::NoticeACK>()) throw std::runtime_error(frame->as<proto::NoticeACK>().text());
+        chatted = chatted || (frame->is<proto::ChatACK>() && frame->as<proto::ChatACK>().content() == question);
+        echoed = echoed || frame->is<proto::EchoACK>();
+      }
+      return true;
     } catch (const std::exception& e) {
       last = e.what();
       return false;

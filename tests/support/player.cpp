@@ -18,9 +18,21 @@ proto::LoginACK log_in(const std::string& login_address, const std::string& uid)
   return answer->as<proto::LoginACK>();
 }
 
-Ticket ticket(const proto::LoginACK& ack) {
+std::string transport_of(const std::string& address) {
+  const auto scheme = address.find("://");
+  return scheme == std::string::npos ? "tcp" : address.substr(0, scheme);
+}
+
+Ticket ticket_of(const proto::LoginACK& ack, const std::string& transport) {
   if (ack.result() != proto::NoError) throw std::runtime_error("login: " + proto::ResultCode_Name(ack.result()));
-  return {ack.server().ip() + ":" + std::to_string(ack.server().port()), ack.game_token(), ack.game_svc_id()};
+  Ticket ticket{ack.server().ip() + ":" + std::to_string(ack.server().port()), ack.game_token(), ack.game_svc_id()};
+  if (transport == "tcp") return ticket;
+  for (const auto& url : ack.urls()) {
+    if (transport_of(url) != transport) continue;
+    ticket.agent = url;
+    return ticket;
+  }
+  throw std::runtime_error("login names no way to the agent by " + transport);
 }
 
 Ticket await_ticket(const std::string& login_address, milliseconds bound) {
@@ -29,7 +41,7 @@ Ticket await_ticket(const std::string& login_address, milliseconds bound) {
   wait_until(
       [&] {
         try {
-          got = ticket(log_in(login_address));
+          got = ticket_of(log_in(login_address), transport_of(login_address));
         } catch (const std::exception& e) {
           last = e.what();
         }

@@ -235,7 +235,7 @@ void Tunnel::run() {
   sigaddset(&pipe, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &pipe, nullptr);  // OpenSSL writes without MSG_NOSIGNAL
 
-  const bool websocket = url_.starts_with("ws");
+  const bool websocket = this->websocket();
   std::string from_client;
   std::string to_host;
   std::string from_host;

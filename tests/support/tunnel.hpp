@@ -22,6 +22,7 @@ class Tunnel {
   [[nodiscard]] int take_fd();
   // The socket that goes to the host.
   [[nodiscard]] int outer_fd() const { return outer_; }
+  [[nodiscard]] bool websocket() const { return url_.starts_with("ws"); }
   // Of the WebSocket's close frame that the host sent; 0: none came.
   [[nodiscard]] int close_code() const { return close_code_; }
   // Ends without goodbye.

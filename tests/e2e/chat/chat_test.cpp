@@ -1,19 +1,24 @@
 // What players do all day: log in, verify, chat.
+#include <gmock/gmock.h>
+
 #include "e2e/fixture.hpp"
 #include "echo.pb.h"
 
 namespace cm::test {
 namespace {
 
-class Chat : public OnDeployments {};
-CM_ON_DEPLOYMENTS(Chat);
+class Chat : public OnEveryWay {};
+CM_ON_EVERY_WAY(Chat);
 
 TEST_P(Chat, LoginNamesAgentAndGame) {
-  const auto ack = log_in(mesh().login_address());
+  const auto ack = log_in(login_url());
   EXPECT_EQ(ack.result(), proto::NoError);
   EXPECT_EQ(ack.game_svc_id(), "game#0@dev");
   EXPECT_FALSE(ack.game_token().empty());
-  EXPECT_EQ(ticket(ack).agent, mesh().host("agent").await_ready().address_of("agent"));
+  EXPECT_EQ(ticket_of(ack).agent, mesh().host("agent").await_ready().address_of("agent"));
+  for (const std::string way : kTransports) {
+    EXPECT_THAT(ack.urls(), testing::Contains(mesh().url("agent", way)));
+  }
 }
 
 TEST_P(Chat, EveryPlayerHearsWhatOneSays) {
@@ -84,11 +89,32 @@ TEST_P(Chat, WhoLeavesIsCountedOutAndTheOthersChatOn) {
   chat(stays, "alone again");
 }
 
-TEST_P(Chat, ClientThatSaysNothingAtTheLoginIsClosedInTime) {
+TEST_P(Chat, ALoginThatIsDoneIsANormalEnd) {
+  Client client(login_url());
+  client.send(proto::LoginREQ());
+  client.expect<proto::LoginACK>();
+  EXPECT_FALSE(client.expect_close());
+  EXPECT_EQ(client.close_code(), client.websocket() ? 1000 : 0);
+}
+
+class ChatOfAll : public OnEveryWay {};
+CM_ON_DEPLOYMENTS(ChatOfAll);
+
+TEST_P(ChatOfAll, WhoComesByOneTransportHearsWhoComesByAnother) {
+  auto players = players_by_every_transport(mesh());
+  for (auto& speaker : players) {
+    const std::string line = fresh("to all ");
+    speaker.send(chat_req(line));
+    for (auto& listener : players) expect_chat(listener, line);
+  }
+}
+
+TEST_P(ChatOfAll, ClientsThatSayNothingAtTheLoginAreClosedInTime) {
   ScopedSetting limit(mesh(), "login/timeout_sec", "1");
-  Client client(mesh().login_address());
-  client.expect_close();
-  EXPECT_EQ(log_in(mesh().login_address()).result(), proto::NoError);
+  std::vector<Client> silent;
+  for (const std::string way : kTransports) silent.emplace_back(mesh().url("login", way));
+  for (auto& client : silent) client.expect_close();
+  for (const std::string way : kTransports) EXPECT_EQ(log_in(mesh().url("login", way)).result(), proto::NoError);
 }
 
 }  // namespace

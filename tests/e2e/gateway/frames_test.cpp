@@ -10,8 +10,8 @@ using proto::NoticeACK;
 
 constexpr std::size_t kLargestBody = 65533;
 
-class Frames : public OnEveryTransport {};
-CM_ON_EVERY_TRANSPORT(Frames);
+class Frames : public OnEveryWay {};
+CM_ON_EVERY_WAY(Frames);
 
 // An EchoREQ whose body has this size.
 proto::EchoREQ echo_of(std::size_t body_size) {
@@ -25,18 +25,13 @@ proto::EchoREQ echo_of(std::size_t body_size) {
 TEST_P(Frames, LengthZeroIsMalformedAndCloses) {
   Client client = stranger();
   client.send_raw("\0\0"s);
-  const auto notice = client.expect_close();
-  ASSERT_TRUE(notice);
-  EXPECT_EQ(notice->code(), NoticeACK::Malformed);
-  EXPECT_FALSE(notice->text().empty());
+  expect_end(client, NoticeACK::Malformed, 1007);
 }
 
 TEST_P(Frames, LengthOneIsMalformedAndCloses) {
   Client client = player();
   client.send_raw("\1\0x"s);
-  const auto notice = client.expect_close();
-  ASSERT_TRUE(notice);
-  EXPECT_EQ(notice->code(), NoticeACK::Malformed);
+  expect_end(client, NoticeACK::Malformed, 1007);
 }
 
 TEST_P(Frames, MessagesBeforeAMalformedOneAreCarried) {
@@ -44,9 +39,7 @@ TEST_P(Frames, MessagesBeforeAMalformedOneAreCarried) {
   Client client = player();
   client.send_raw(frame(id_of<proto::ChatREQ>(), chat_req("still good").SerializeAsString()) + "\1\0x"s);
   expect_chat(other, "still good");
-  const auto notice = client.expect_close();
-  ASSERT_TRUE(notice);
-  EXPECT_EQ(notice->code(), NoticeACK::Malformed);
+  expect_end(client, NoticeACK::Malformed, 1007);
 }
 
 TEST_P(Frames, TruncatedFrameOfAClientThatGoesHarmsNobody) {
@@ -78,17 +71,20 @@ TEST_P(Frames, LargestMessageCrossesWholeAndHarmsNobody) {
 }
 
 TEST_P(Frames, MessageOverTheLimitIsToldAndCloses) {
-  const bool websocket = transport().starts_with("ws");
+  const bool websocket = stranger().websocket();
   ScopedSetting limit(mesh(), websocket ? "agent/ws_max_body" : "agent/max_body", "1000");
   Client other = player();
   std::optional<NoticeACK> notice;
+  int code = 0;
   ASSERT_TRUE(wait_until([&] {  // until the new limit is live
     Client client = player();
     client.send(echo_of(2000));
     client.shutdown_write();
     notice = client.expect_close();
+    code = client.close_code();
     return notice && notice->code() == NoticeACK::TooLarge;
   }));
+  EXPECT_EQ(code, websocket ? 1009 : 0);
   // A WebSocket's message is refused before it is whole, and looked at.
   EXPECT_EQ(notice->msg_id(), websocket ? 0 : id_of<proto::EchoREQ>());
   Client client = player();
@@ -136,9 +132,7 @@ TEST_P(Frames, MessageWithoutARouteIsToldAndDropped) {
 TEST_P(Frames, TooManyBlockedMessagesCloseTheClient) {
   Client client = player();
   for (int i = 0; i < 20; ++i) client.send(7, "");
-  const auto notice = client.expect_close();
-  ASSERT_TRUE(notice);
-  EXPECT_EQ(notice->code(), NoticeACK::Blocked);
+  expect_end(client, NoticeACK::Blocked);
 }
 
 TEST_P(Frames, GarbageBodyIsToldAndDropped) {

@@ -44,6 +44,7 @@ inline std::optional<proto::LevelUpACK> try_to_buy(Client& client, const std::st
 // A player who asks for each level-up, by the same id, until it is answered for good, whatever dies meanwhile.
 class Buyer {
  public:
+  // Comes in by the transport of this login.
   Buyer(std::string login_address, std::string name) : login_(std::move(login_address)), name_(std::move(name)) {}
 
   // Throws when there is no answer within a very long time.
@@ -82,7 +83,7 @@ class Buyer {
  private:
   void come_in() {
     const auto login = log_in(login_, name_);
-    client_.emplace(enter(ticket(login)));
+    client_.emplace(enter(ticket_of(login, transport_of(login_))));
     uid_ = login.uid();
     ++entered_;
   }

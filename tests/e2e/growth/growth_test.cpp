@@ -21,17 +21,17 @@ struct Player {
   Client client;
   std::string uid;
 };
-// A player of this name, at that game if one is named.
-Player come_in(Deployment& mesh, const std::string& name, const std::string& game = {}) {
+// A player of this name, at that game if one is named, by the transport of the login.
+Player come_in(const std::string& login_url, const std::string& name, const std::string& game = {}) {
   std::optional<Player> player;
   std::vector<Client> crowd;  // so that another game has less to do
   wait_until([&] {
     try {
-      const auto login = log_in(mesh.login_address(), name);
+      const auto login = log_in(login_url, name);
       if (game.empty() || login.game_svc_id() == game) {
-        player.emplace(Player{enter(ticket(login)), login.uid()});
+        player.emplace(Player{enter(ticket_of(login, transport_of(login_url))), login.uid()});
       } else {
-        crowd.push_back(mesh.player());
+        crowd.push_back(enter(login_url));
       }
     } catch (const std::exception&) {
       return false;
@@ -59,20 +59,16 @@ std::vector<std::uint32_t> levels_of(Client& client) {
   return levels;
 }
 
-class Growth : public OnDeployments {
+class Growth : public OnEveryWay {
  protected:
-  // Of a name that no test had before.
-  Buyer buyer() {
-    static int count = 0;
-    return Buyer(mesh().login_address(), "buyer" + std::to_string(++count));
-  }
+  Buyer buyer() { return Buyer(login_url(), fresh("buyer")); }
   [[nodiscard]] proto::PlayerData stored(const std::string& uid) {
     auto row = stored_in_sqlite(mesh().folder() / "data.db", uid);
     EXPECT_EQ(row.coins(), row.granted() - row.spent());
     return row;
   }
 };
-CM_ON_DEPLOYMENTS(Growth);
+CM_ON_EVERY_WAY(Growth);
 
 TEST_P(Growth, UntilTheCoinsRunOut) {
   Buyer ann = buyer();
@@ -99,22 +95,25 @@ TEST_P(Growth, TheSameRequestAfterANewLoginBringsTheSameAnswer) {
 }
 
 TEST_P(Growth, TheSameRequestsOnTwoConnectionsArePaidOnce) {
-  static int count = 0;
-  const std::string name = "two-of-one" + std::to_string(++count);
-  Client first = come_in(mesh(), name).client;
+  const std::string name = fresh("two-of-one");
+  Client first = come_in(login_url(), name).client;
   for (const auto& id : kThree) first.send(level_up_req(id));
-  auto second = come_in(mesh(), name);
+  auto second = come_in(login_url(), name);
   EXPECT_THAT(levels_of(second.client), UnorderedElementsAre(2, 3, 4));
   EXPECT_EQ(stored(second.uid).level(), 4U);
 }
 
-TEST_P(Growth, ReloadsOfGameAndDataLoseNothing) {
+class GrowthOfAll : public Growth {};
+CM_ON_DEPLOYMENTS(GrowthOfAll);
+
+TEST_P(GrowthOfAll, ReloadsOfGameAndDataLoseNothing) {
   std::deque<Buyer> buyers;
   std::atomic<bool> over = false;
   {
     std::vector<std::jthread> threads;
-    for (int i = 0; i < 4; ++i) {
-      threads.emplace_back([&over, &one = buyers.emplace_back(buyer())] {
+    for (const std::string transport : kTransports) {
+      buyers.emplace_back(mesh().url("login", transport), fresh("buyer"));
+      threads.emplace_back([&over, &one = buyers.back()] {
         try {
           while (one.paid() < 3) one.buy_next();
           while (!over) one.buy("r3");  // is answered, and not paid, again
@@ -140,9 +139,9 @@ TEST_P(Growth, ReloadsOfGameAndDataLoseNothing) {
 TEST(GrowthInTwoGames, TheSameRequestsArePaidOnce) {
   Deployment mesh(Shape::consul);
   mesh.add_host("game2", {"--plugins", "game", "--index", "1"}).await_ready();
-  Client first = come_in(mesh, "ann", "game#0@dev").client;
+  Client first = come_in(mesh.login_address(), "ann", "game#0@dev").client;
   for (const auto& id : kThree) first.send(level_up_req(id));
-  auto second = come_in(mesh, "ann", "game#1@dev");
+  auto second = come_in(mesh.login_address(), "ann", "game#1@dev");
   EXPECT_THAT(levels_of(second.client), UnorderedElementsAre(2, 3, 4));
   const auto row = stored_in_sqlite(mesh.folder() / "data.db", second.uid);
   EXPECT_EQ(row.level(), 4U);

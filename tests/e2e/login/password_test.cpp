@@ -12,8 +12,8 @@ struct Account {
   bool create = false;
 };
 
-proto::LoginACK log_in_as(Deployment& mesh, const Account& account) {
-  Client client(mesh.login_address());
+proto::LoginACK log_in_as(const std::string& login_url, const Account& account) {
+  Client client(login_url);
   proto::LoginREQ req;
   req.set_version("1.0");
   req.set_platform("password");
@@ -25,39 +25,41 @@ proto::LoginACK log_in_as(Deployment& mesh, const Account& account) {
 }
 
 // Once accounts can be read.
-proto::LoginACK create(Deployment& mesh, const std::string& uid) {
+proto::LoginACK create(const std::string& login_url, const std::string& uid) {
   proto::LoginACK ack;
   wait_until([&] {
-    ack = log_in_as(mesh, {.uid = uid, .create = true});
+    ack = log_in_as(login_url, {.uid = uid, .create = true});
     return ack.result() != proto::DataUnavailable;
   });
   return ack;
 }
 
-class Passwords : public OnDeployments {
+class Passwords : public OnEveryWay {
  protected:
-  proto::LoginACK log_in_as(const Account& account) { return test::log_in_as(mesh(), account); }
+  proto::LoginACK log_in_as(const Account& account) { return test::log_in_as(login_url(), account); }
+  proto::LoginACK create(const std::string& uid) { return test::create(login_url(), uid); }
 };
-CM_ON_DEPLOYMENTS(Passwords);
+CM_ON_EVERY_WAY(Passwords);
 
 TEST_P(Passwords, AccountIsMadeOnceAndLetsInWithItsSecretAlone) {
-  const auto made = create(mesh(), "ann");
+  const std::string uid = fresh("ann");
+  const auto made = create(uid);
   ASSERT_EQ(made.result(), proto::NoError) << made.text();
-  EXPECT_EQ(made.uid(), "ann");
+  EXPECT_EQ(made.uid(), uid);
   {
-    Client ann = enter(ticket(made));
+    Client ann = enter(ticket_of(made, transport()));
     chat(ann, "new here");
   }
-  EXPECT_EQ(log_in_as({.uid = "ann", .secret = "a secret of theirs", .create = true}).result(), proto::AccountExists);
-  const auto wrong = log_in_as({.uid = "ann", .secret = "a secret of theirs"});
+  EXPECT_EQ(log_in_as({.uid = uid, .secret = "a secret of theirs", .create = true}).result(), proto::AccountExists);
+  const auto wrong = log_in_as({.uid = uid, .secret = "a secret of theirs"});
   EXPECT_EQ(wrong.result(), proto::WrongCredentials);
   EXPECT_TRUE(wrong.game_token().empty());
-  const auto nobody = log_in_as({.uid = "nobody"});
+  const auto nobody = log_in_as({.uid = fresh("nobody")});
   EXPECT_EQ(nobody.result(), proto::WrongCredentials);
   EXPECT_EQ(nobody.text(), wrong.text()) << "it tells who has an account";
-  const auto right = log_in_as({.uid = "ann"});
+  const auto right = log_in_as({.uid = uid});
   ASSERT_EQ(right.result(), proto::NoError) << right.text();
-  Client ann = enter(ticket(right));
+  Client ann = enter(ticket_of(right, transport()));
   chat(ann, "back");
 }
 
@@ -71,46 +73,48 @@ TEST_P(Passwords, NamesAndSecretsThatCannotBeAreRefused) {
 TEST_P(Passwords, AreRefusedAndNotMadeWhenSettingsSaySo) {
   {
     const ScopedSetting closed(mesh(), "login/allow_new_accounts", "false");
-    EXPECT_TRUE(wait_until([&] { return create(mesh(), "late").result() == proto::PlatformOff; }));
+    EXPECT_TRUE(wait_until([&] { return create(fresh("late")).result() == proto::PlatformOff; }));
   }
   const ScopedSetting off(mesh(), "login/allow_passwords", "false");
   EXPECT_TRUE(wait_until([&] { return log_in_as({.uid = "ann"}).result() == proto::PlatformOff; }));
 }
 
 TEST_P(Passwords, WhoGuessesIsLockedOutAndNobodyElse) {
-  ASSERT_EQ(create(mesh(), "cat").result(), proto::NoError);
-  ASSERT_EQ(create(mesh(), "dan").result(), proto::NoError);
+  const std::string cat = fresh("cat");
+  const std::string dan = fresh("dan");
+  ASSERT_EQ(create(cat).result(), proto::NoError);
+  ASSERT_EQ(create(dan).result(), proto::NoError);
   const ScopedSetting free(mesh(), "login/free_attempts", "1");
   const ScopedSetting most(mesh(), "login/lockout_attempts", "2");
   proto::LoginACK last;
   EXPECT_TRUE(wait_until([&] {
-    last = log_in_as({.uid = "cat", .secret = "is it this one?"});
+    last = log_in_as({.uid = cat, .secret = "is it this one?"});
     return last.result() == proto::TooManyAttempts;
   }));
   EXPECT_GT(last.retry_after_ms(), 0U);
   // From the second failure on it is locked, for who knows the secret too.
-  EXPECT_TRUE(
-      wait_until([&] { return log_in_as({.uid = "cat", .secret = "or this one?"}).retry_after_ms() > 60'000; }));
-  EXPECT_EQ(log_in_as({.uid = "cat"}).result(), proto::TooManyAttempts);
-  EXPECT_EQ(log_in_as({.uid = "dan"}).result(), proto::NoError);
+  EXPECT_TRUE(wait_until([&] { return log_in_as({.uid = cat, .secret = "or this one?"}).retry_after_ms() > 60'000; }));
+  EXPECT_EQ(log_in_as({.uid = cat}).result(), proto::TooManyAttempts);
+  EXPECT_EQ(log_in_as({.uid = dan}).result(), proto::NoError);
 }
 
 TEST(PasswordAccounts, CannotBeReadWhileDataIsAwayAndAreThereWhenItIsBack) {
   Deployment mesh(Shape::consul);
-  ASSERT_EQ(create(mesh, "ann").result(), proto::NoError);
+  const std::string login = mesh.login_address();
+  ASSERT_EQ(create(login, "ann").result(), proto::NoError);
   Host& data = mesh.host("data");
   data.kill9();
-  EXPECT_EQ(log_in_as(mesh, {.uid = "ann"}).result(), proto::DataUnavailable);
-  EXPECT_EQ(log_in_as(mesh, {.uid = "bob", .create = true}).result(), proto::DataUnavailable);
+  EXPECT_EQ(log_in_as(login, {.uid = "ann"}).result(), proto::DataUnavailable);
+  EXPECT_EQ(log_in_as(login, {.uid = "bob", .create = true}).result(), proto::DataUnavailable);
   data.start();
   data.await_ready();
   proto::LoginACK ack;
   EXPECT_TRUE(wait_until([&] {
-    ack = log_in_as(mesh, {.uid = "ann"});
+    ack = log_in_as(login, {.uid = "ann"});
     return ack.result() == proto::NoError;
   })) << ack.text();
-  EXPECT_EQ(create(mesh, "ann").result(), proto::AccountExists);
-  EXPECT_EQ(create(mesh, "bob").result(), proto::NoError);
+  EXPECT_EQ(create(login, "ann").result(), proto::AccountExists);
+  EXPECT_EQ(create(login, "bob").result(), proto::NoError);
 }
 
 }  // namespace

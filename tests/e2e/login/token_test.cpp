@@ -6,7 +6,7 @@ namespace {
 
 using proto::NoticeACK;
 
-class Tokens : public OnDeployments {
+class Tokens : public OnEveryWay {
  protected:
   // What the agent says to it; the connection stays.
   static proto::ResultCode show(Client& client, const Ticket& ticket) {
@@ -14,20 +14,20 @@ class Tokens : public OnDeployments {
     return client.expect<proto::VerifyACK>().result();
   }
 };
-CM_ON_DEPLOYMENTS(Tokens);
+CM_ON_EVERY_WAY(Tokens);
 
 TEST_P(Tokens, LetInOnce) {
-  const auto ticket = mesh().ticket();
+  const auto ticket = this->ticket();
   Client first = enter(ticket);
-  Client second(ticket.agent);
+  Client second = stranger();
   EXPECT_EQ(show(second, ticket), proto::TokenReplayed);
   chat(first, "still here");
-  EXPECT_EQ(show(second, mesh().ticket()), proto::NoError);  // it may try again with its own
+  EXPECT_EQ(show(second, this->ticket()), proto::NoError);  // it may try again with its own
 }
 
 TEST_P(Tokens, MissingCutShortOrChangedOnesAreRefused) {
-  const auto ticket = mesh().ticket();
-  Client client(ticket.agent);
+  const auto ticket = this->ticket();
+  Client client = stranger();
   auto other = ticket;
   other.token.clear();
   EXPECT_EQ(show(client, other), proto::TokenMissing);
@@ -41,27 +41,24 @@ TEST_P(Tokens, MissingCutShortOrChangedOnesAreRefused) {
 }
 
 TEST_P(Tokens, NewestOfOneUidWinsAndTheOlderIsToldAndClosed) {
-  const auto log_in_again = [&] { return enter(ticket(log_in(mesh().login_address(), "ann"))); };
-  Client first = log_in_again();
-  Client second = log_in_again();
-  const auto notice = first.expect_close();
-  ASSERT_TRUE(notice);
-  EXPECT_EQ(notice->code(), NoticeACK::Replaced);
-  EXPECT_FALSE(notice->text().empty());
+  const std::string name = fresh("ann");
+  Client first = player(name);
+  Client second = player(name);
+  expect_end(first, NoticeACK::Replaced);
   chat(second, "the newest");
 }
 
 TEST_P(Tokens, GuestsAreLetInOnlyWhenASettingAllowsIt) {
   const ScopedSetting off(mesh(), "login/allow_guests", "false");
-  EXPECT_TRUE(wait_until([&] { return log_in(mesh().login_address()).result() == proto::PlatformOff; }));
+  EXPECT_TRUE(wait_until([&] { return log_in(login_url()).result() == proto::PlatformOff; }));
 }
 
 TEST_P(Tokens, WithoutTheSettingAgentsAskForNone) {
   const ScopedSetting off(mesh(), "agent/require_token", "false");
-  auto ticket = mesh().ticket();
+  auto ticket = this->ticket();
   ticket.token.clear();
   EXPECT_TRUE(wait_until([&] {
-    Client client(ticket.agent);
+    Client client = stranger();
     return show(client, ticket) == proto::NoError;
   }));
 }
@@ -96,6 +93,7 @@ TEST(TokenKeys, StandInTheKvAndComeBackWhenItLosesThem) {
       return false;  // none is there
     }
   }));
+  mesh.await_serving();   // the agent has them, too
   mesh.consul().kill9();  // it forgets everything
   Client meanwhile = mesh.player();
   chat(meanwhile, "without Consul");
@@ -109,8 +107,7 @@ TEST(TokenKeys, StandInTheKvAndComeBackWhenItLosesThem) {
         }
       },
       seconds(60)));
-  Client after = mesh.player();
-  chat(after, "after it");
+  mesh.await_serving();
 }
 
 TEST(TokenPlugins, AreReloadedWithPlayersOnAndTokensOnTheirWay) {

@@ -8,7 +8,7 @@
 namespace cm::test {
 namespace {
 
-class ConsulKv : public OnDeployments {
+class ConsulKv : public OnEveryWay {
  protected:
   [[nodiscard]] ConsulServer& consul() { return mesh().consul(); }
   [[nodiscard]] std::string setting(const std::string& path, const std::string& field = "value") {
@@ -17,7 +17,8 @@ class ConsulKv : public OnDeployments {
     return value.is_string() ? std::string(value.as_string()) : std::string();
   }
 };
-INSTANTIATE_TEST_SUITE_P(Deployments, ConsulKv, testing::Values(Shape::consul), testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Deployments, ConsulKv, testing::Values(Way{Shape::consul, "tcp"}),
+                         testing::PrintToStringParamName());
 
 TEST_P(ConsulKv, DocumentsItselfWithDefaults) {
   EXPECT_EQ(consul().kv_get("cellmesh/config/agent/heartbeat_sec"), "0");

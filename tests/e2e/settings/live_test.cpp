@@ -11,10 +11,10 @@ using proto::NoticeACK;
 
 constexpr seconds kLive{1};  // the promise: within a second on every host
 
-class Live : public OnDeployments {
+class Live : public OnEveryWay {
  protected:
   void SetUp() override {
-    OnDeployments::SetUp();
+    OnEveryWay::SetUp();
     if (HasFatalFailure()) return;
     routes_ = folder_ / "routes.json";
   }

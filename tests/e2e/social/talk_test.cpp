@@ -13,8 +13,8 @@ namespace {
 using testing::Contains;
 using testing::Not;
 
-class Talk : public OnDeployments {};
-CM_ON_DEPLOYMENTS(Talk);
+class Talk : public OnEveryWay {};
+CM_ON_EVERY_WAY(Talk);
 
 TEST_P(Talk, WorldIsHeardByAllWithItsAuthorAndAnsweredOnce) {
   Client ann = player();
@@ -33,17 +33,19 @@ TEST_P(Talk, ChannelIsHeardByItsMembersAndWhoJoinsGetsTheLastLines) {
   Client ann = player();
   Client bob = player();
   Client cid = player();
-  EXPECT_EQ(join(ann, "talk").result(), proto::NoError);
-  EXPECT_EQ(join(bob, "talk").members(), 2U);
+  const std::string talk = fresh("talk");
+  EXPECT_EQ(join(ann, talk).result(), proto::NoError);
+  EXPECT_EQ(join(bob, talk).members(), 2U);
   for (const std::string line : {"one", "two"}) {
-    EXPECT_EQ(say(ann, line, "talk").result(), proto::NoError);
-    EXPECT_EQ(hear(bob, "talk").content(), line);
+    EXPECT_EQ(say(ann, line, talk).result(), proto::NoError);
+    EXPECT_EQ(hear(bob, talk).content(), line);
   }
-  EXPECT_EQ(say(cid, "three", "talk").result(), proto::NotInChannel);
-  const auto joined = join(cid, "talk");
-  ASSERT_GE(joined.history_size(), 2);
-  EXPECT_EQ(joined.history(joined.history_size() - 1).content(), "two");
-  EXPECT_THAT(who(ann, "talk"), Contains(uid_of(cid)));
+  EXPECT_EQ(say(cid, "three", talk).result(), proto::NotInChannel);
+  const auto joined = join(cid, talk);
+  ASSERT_EQ(joined.history_size(), 2);
+  EXPECT_EQ(joined.history(0).content(), "one");
+  EXPECT_EQ(joined.history(1).content(), "two");
+  EXPECT_THAT(who(ann, talk), Contains(uid_of(cid)));
 }
 
 TEST_P(Talk, WordsToOneAreHeardByThatOneAndKeptForWhoIsAway) {
@@ -67,8 +69,9 @@ TEST_P(Talk, WordsToOneAreHeardByThatOneAndKeptForWhoIsAway) {
 }
 
 TEST_P(Talk, WhatWaitsComesOnceInOrderWhenItsPlayerIsBack) {
-  const std::string uid = "guest-reader";
-  const auto come = [&] { return enter(ticket(log_in(mesh().login_address(), "reader"))); };
+  const std::string name = fresh("reader");
+  const std::string uid = "guest-" + name;
+  const auto come = [&] { return player(name); };
   Client ann = player();
   const std::string ann_uid = uid_of(ann);
   {
@@ -114,16 +117,17 @@ TEST_P(Talk, WhoIsBlockedIsNotHeard) {
 }
 
 TEST_P(Talk, WhoLeavesIsOnlineNoMore) {
+  const std::string leavers = fresh("leavers");
   Client ann = player();
   std::string uid;
   {
     Client bob = player();
     uid = uid_of(bob);
-    EXPECT_EQ(join(bob, "leavers").result(), proto::NoError);
-    EXPECT_EQ(join(ann, "leavers").members(), 2U);
+    EXPECT_EQ(join(bob, leavers).result(), proto::NoError);
+    EXPECT_EQ(join(ann, leavers).members(), 2U);
     EXPECT_THAT(who(ann), Contains(uid));
   }
-  EXPECT_TRUE(wait_until([&] { return who(ann, "leavers").size() == 1; }));
+  EXPECT_TRUE(wait_until([&] { return who(ann, leavers).size() == 1; }));
   EXPECT_THAT(who(ann), Not(Contains(uid)));
 }
 
@@ -136,34 +140,43 @@ TEST_P(Talk, TextAndRateAreLimitedWhileTheSettingsSaySo) {
     EXPECT_EQ(say(ann, "  ").result(), proto::TextEmpty);
   }
   ScopedSetting burst(mesh(), "social/chat_burst", "1");
-  ScopedSetting rate(mesh(), "social/chat_per_sec", "1");
+  ScopedSetting rate(mesh(), "social/chat_per_sec", "5");
   proto::ChatDoneACK done;
   EXPECT_TRUE(wait_until([&] { return (done = say(ann, "again")).result() == proto::TooFast; }));
   EXPECT_GT(done.retry_after_ms(), 0U);
   EXPECT_TRUE(wait_until([&] { return say(ann, "again").result() == proto::NoError; }));
 }
 
-TEST_P(Talk, ReloadUnderChatLosesNothingAndKeepsTheMembers) {
-  Client ann = player();
-  Client bob = player();
-  join(ann, "reload");
-  join(bob, "reload");
-  int said = 0;
-  for (int round = 0; round < 5; ++round) {
-    for (int i = 0; i < 50; ++i) {
-      auto req = chat_req(std::to_string(said++));
-      req.set_channel("reload");
-      ann.send(req);
+class TalkOfAll : public OnEveryWay {};
+CM_ON_DEPLOYMENTS(TalkOfAll);
+
+TEST_P(TalkOfAll, ReloadUnderChatLosesNothingAndKeepsTheMembers) {
+  constexpr int kRounds = 5;
+  constexpr int kLines = 20;
+  const std::string channel = fresh("reload");
+  auto players = players_by_every_transport(mesh());
+  for (auto& player : players) join(player, channel);
+  for (int round = 0; round < kRounds; ++round) {
+    for (int line = round * kLines; line < (round + 1) * kLines; ++line) {
+      for (std::size_t speaker = 0; speaker < players.size(); ++speaker) {
+        auto req = chat_req(std::to_string(speaker) + ":" + std::to_string(line));
+        req.set_channel(channel);
+        players[speaker].send(req);
+      }
     }
     const auto result = mesh().host("social").ctl({"reload", "social"});
     ASSERT_EQ(result.code, 0) << result.output;
   }
-  std::uint64_t last_id = 0;
-  for (int i = 0; i < said; ++i) {
-    const auto heard = hear(bob, "reload");
-    ASSERT_EQ(heard.content(), std::to_string(i));
-    ASSERT_GT(heard.id(), last_id);
-    last_id = heard.id();
+  for (auto& listener : players) {
+    std::vector<int> next(players.size(), 0);
+    std::uint64_t last_id = 0;
+    for (std::size_t i = 0; i < players.size() * kRounds * kLines; ++i) {
+      const auto heard = hear(listener, channel);
+      const auto& content = heard.content();
+      ASSERT_EQ(content.substr(2), std::to_string(next.at(static_cast<std::size_t>(content.at(0) - '0'))++));
+      ASSERT_GT(heard.id(), last_id);
+      last_id = heard.id();
+    }
   }
 }
 
