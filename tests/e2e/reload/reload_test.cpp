@@ -3,13 +3,14 @@
 
 #include <atomic>
 #include <boost/json.hpp>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "base/sanitizer.hpp"
+#include "e2e/fixture.hpp"
 #include "e2e/reload/traffic.hpp"
-#include "support/deployment.hpp"
 
 namespace cm::test {
 namespace {
@@ -17,12 +18,12 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-class Reload : public testing::Test {
- protected:
-  Reload() {
+// A dev host with a keeper in its plugin folder.
+struct Stage {
+  Stage() {
     copy_plugins(plugins_);
     put("keeper_v1");
-    mesh_.emplace(Shape::embedded, Deployment::Options{.plugin_dir = plugins_, .arguments = {}, .env = {}});
+    mesh_.emplace(Shape::embedded, with_every_transport({.plugin_dir = plugins_, .arguments = {}, .env = {}}));
   }
   // Puts a build of the keeper in the place of the one in the folder, as a linker or a copy does it.
   void put(const std::string& build) {
@@ -57,39 +58,51 @@ class Reload : public testing::Test {
   std::optional<Deployment> mesh_;
 };
 
+class Reload : public testing::Test, protected Stage {};
+
 TEST_F(Reload, AnotherVersionTakesOverEveryPlayerAndTheTimerWithNothingLost) {
-  Traffic traffic(mesh_->login_address());
-  ASSERT_TRUE(traffic.await(100)) << traffic.end();
-  EXPECT_EQ(traffic.version(), 1U);
+  std::deque<Traffic> traffic;
+  for (const std::string transport : kTransports) traffic.emplace_back(mesh_->url("login", transport));
+  const auto all_answer = [&](std::uint32_t version) {
+    for (auto& one : traffic) {
+      ASSERT_TRUE(one.await(100)) << one.end();
+      EXPECT_EQ(one.version(), version);
+    }
+  };
+  all_answer(1);
   for (int i = 0; i < 5; ++i) {
     const std::uint32_t next = i % 2 == 0 ? 2 : 1;
-    const auto ticks = traffic.ticks();
+    const auto ticks = traffic.front().ticks();
     const auto report = reload("keeper", test_plugins() / ("keeper_v" + std::to_string(next) + ".so"));
     ASSERT_TRUE(report.at("ok").as_bool()) << boost::json::serialize(report);
-    ASSERT_TRUE(traffic.await(100)) << traffic.end();
-    EXPECT_EQ(traffic.version(), next);
-    EXPECT_GE(traffic.ticks(), ticks);
-    const auto then = traffic.ticks();
-    EXPECT_TRUE(wait_until([&] { return traffic.ticks() > then; })) << "the timer does not fire any more";
+    all_answer(next);
+    const auto then = traffic.front().ticks();
+    EXPECT_GE(then, ticks);
+    EXPECT_TRUE(wait_until([&] { return traffic.front().ticks() > then; })) << "the timer does not fire any more";
   }
-  EXPECT_EQ(traffic.end(), "");
+  for (auto& one : traffic) EXPECT_EQ(one.end(), "");
   EXPECT_EQ(generations("keeper"), 1U) << "older ones are closed";
 }
 
 TEST_F(Reload, AgentGameAndHubTakeOverWithTheirClientsConnected) {
   Traffic traffic(mesh_->login_address());
-  Client ann = mesh_->player();
-  Client bob = mesh_->player();
+  auto players = players_by_every_transport(*mesh_);
   for (const char* plugin : {"agent", "game", "hub", "login", "agent", "hub"}) {
     const auto report = reload(plugin);
     ASSERT_TRUE(report.at("ok").as_bool()) << boost::json::serialize(report);
-    chat(ann, std::string("after ") + plugin);
-    expect_chat(bob, std::string("after ") + plugin);
+    for (auto& speaker : players) {
+      const std::string line = fresh("after a reload ");
+      speaker.send(chat_req(line));
+      for (auto& listener : players) expect_chat(listener, line);
+    }
   }
-  // What the agent knew of its clients it knows still.
-  ann.send(verify_req(mesh_->ticket()));
-  ann.expect_notice(proto::NoticeACK::AlreadyVerified);
-  chat(ann, "still in");
+  // What the agent knew of its clients it knows still, and others come in by the listeners of before.
+  for (auto& player : players) {
+    player.send(verify_req(mesh_->ticket()));
+    player.expect_notice(proto::NoticeACK::AlreadyVerified);
+    chat(player, "still in");
+  }
+  for (auto& player : players_by_every_transport(*mesh_)) chat(player, "new here");
   EXPECT_EQ(traffic.end(), "");
 }
 
@@ -141,16 +154,23 @@ struct Bad {
   std::string build;
   std::string why;
 };
-class BadReload : public Reload, public testing::WithParamInterface<Bad> {};
+// On one stage: none of them leaves anything behind.
+class BadReload : public testing::TestWithParam<Bad> {
+ protected:
+  static void SetUpTestSuite() { stage_ = new Stage; }
+  static void TearDownTestSuite() { delete std::exchange(stage_, nullptr); }
+  static Stage* stage_;
+};
+Stage* BadReload::stage_ = nullptr;
 
 TEST_P(BadReload, IsRefusedAndTheOldGenerationGoesOn) {
-  Traffic traffic(mesh_->login_address());
+  Traffic traffic(stage_->mesh_->login_address());
   ASSERT_TRUE(traffic.await(20)) << traffic.end();
-  EXPECT_THAT(refusal(GetParam().build), HasSubstr(GetParam().why));
+  EXPECT_THAT(stage_->refusal(GetParam().build), HasSubstr(GetParam().why));
   ASSERT_TRUE(traffic.await(20)) << traffic.end();
   EXPECT_EQ(traffic.version(), 1U);
   EXPECT_EQ(traffic.end(), "");
-  EXPECT_EQ(generations("keeper"), 1U);
+  EXPECT_EQ(stage_->generations("keeper"), 1U);
 }
 
 INSTANTIATE_TEST_SUITE_P(
