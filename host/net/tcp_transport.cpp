@@ -8,18 +8,9 @@
 #include "base/host_port.hpp"
 
 namespace cm::net {
-namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-
-Transport::Io outcome(std::size_t bytes, const error_code& ec) {
-  if (!ec) return {bytes, Transport::State::open};
-  if (ec == asio::error::would_block || ec == asio::error::try_again || ec == asio::error::interrupted) return {};
-  return {0, Transport::State::end};
-}
-
-}  // namespace
 
 TcpTransport::TcpTransport(asio::io_context& context, Fd socket) : socket_(context.get_executor()) {
   sockaddr_storage local{};
@@ -31,6 +22,13 @@ TcpTransport::TcpTransport(asio::io_context& context, Fd socket) : socket_(conte
   (void)socket.release();
   socket_.non_blocking(true, ec);
   socket_.set_option(asio::ip::tcp::no_delay(true), ec);
+}
+
+Transport::Io TcpTransport::outcome(std::size_t bytes, const error_code& ec) {
+  if (!ec) return {bytes, State::open};
+  if (ec == asio::error::would_block || ec == asio::error::try_again || ec == asio::error::interrupted) return {};
+  if (ec != asio::error::eof) error_ = ec.value();
+  return {0, State::end};
 }
 
 Transport::Io TcpTransport::read(std::span<std::byte> into) {
@@ -76,6 +74,10 @@ void TcpTransport::close() {
   closed_ = true;
   error_code ec;
   socket_.close(ec);
+}
+
+std::string TcpTransport::trouble() const {
+  return error_ == 0 ? std::string() : error_code(error_, asio::error::get_system_category()).message();
 }
 
 std::string TcpTransport::peer() const {

@@ -56,4 +56,30 @@ class TlsServer {
   Stamp seen_;    // by the last refresh()
 };
 
+// What a client takes for the server that it meant.
+struct TlsTrust {
+  std::string ca;      // PEM file of certificates, instead of the system's roots: the server's is one, or leads to one
+  bool verify = true;  // without: whoever answers
+};
+
+// What a client needs to speak TLS. [any thread]
+class TlsClient {
+ public:
+  static base::Result<std::shared_ptr<TlsClient>> open(const TlsTrust& trust);
+  ~TlsClient();
+  TlsClient(const TlsClient&) = delete;
+  TlsClient& operator=(const TlsClient&) = delete;
+
+  // The transport on a socket that is connected to `name`, a name or an IP address: asked for by SNI, and the one that
+  // the server's certificate must be for.
+  [[nodiscard]] std::unique_ptr<Transport> transport(boost::asio::io_context& context, Fd socket,
+                                                     const std::string& name) const;
+
+ private:
+  struct Context;  // SSL_CTX
+  TlsClient() = default;
+
+  std::shared_ptr<Context> context_;
+};
+
 }  // namespace cm::net

@@ -9,10 +9,10 @@
 
 namespace cm::net {
 
-// A client's connection. Its user sees one stream of client frames (see frame.hpp) in either direction; a transport
-// whose wire looks otherwise (WebSocket) translates inside, and may bring frames of the extended form. Readiness style:
-// wait, then read or write once without blocking. Owned by its session, lives on one io worker, all calls there; freed
-// when it is closed and not busy().
+// A client's connection, at either end. Its user sees one stream of client frames (see frame.hpp) in either direction;
+// a transport whose wire looks otherwise (WebSocket) translates inside, and may bring frames of the extended form.
+// Readiness style: wait, then read or write once without blocking. Owned by its session, lives on one io worker, all
+// calls there; freed when it is closed and not busy().
 class Transport {
  public:
   enum class State : std::uint8_t {
@@ -46,13 +46,16 @@ class Transport {
   virtual void attach(Handler& handler) = 0;
 
   // Agrees with the peer on what comes before the first frame (TLS, the upgrade to WebSocket), once, before all below.
-  // done(false): it came to nothing, or was no client; close() it. Takes as long as the peer wants: its user sets a
+  // done(false): it came to nothing, or the peer was none; close() it. Takes as long as the peer wants: its user sets a
   // limit.
   using Done = std::function<void(bool)>;
   virtual void handshake(Done done) { done(true); }
 
   [[nodiscard]] virtual Io read(std::span<std::byte> into) = 0;
   [[nodiscard]] virtual Io write(std::span<const std::byte> bytes) = 0;
+
+  // All that write() took is with the kernel.
+  [[nodiscard]] virtual bool flushed() const { return true; }
 
   // One on_readable() when a read may bring something. Not again before it came.
   virtual void wait_read() = 0;
@@ -66,6 +69,8 @@ class Transport {
   // A wait is pending: on_released() will come after close().
   [[nodiscard]] virtual bool busy() const = 0;
 
+  // Why the handshake came to nothing, or the connection broke; empty when it did not, or nobody knows. For people.
+  [[nodiscard]] virtual std::string trouble() const { return {}; }
   // `203.0.113.7:50123`; empty when it is gone. For people.
   [[nodiscard]] virtual std::string peer() const = 0;
   // `tcp`, `tls`, `ws`, `wss`.

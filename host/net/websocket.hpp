@@ -29,4 +29,9 @@ std::unique_ptr<Transport> make_websocket(std::unique_ptr<Transport> lower, boos
                                           BufferPool& pool, std::shared_ptr<const WebSocketConfig> config,
                                           const std::atomic<std::uint32_t>& max_body);
 
+// The client's end of the same, on the bytes of `lower`, whose handshake it begins: asks `host`, `name:port`, for the
+// upgrade of `target`.
+std::unique_ptr<Transport> make_websocket_client(std::unique_ptr<Transport> lower, boost::asio::io_context& context,
+                                                 BufferPool& pool, std::string host, std::string target);
+
 }  // namespace cm::net

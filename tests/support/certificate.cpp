@@ -9,11 +9,10 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 namespace cm::test {
 namespace {
-
-constexpr long kLife = 3600;  // seconds
 
 void write(const std::filesystem::path& path, const std::function<int(std::FILE*)>& pem) {
   const auto beside = path.string() + ".new";
@@ -25,7 +24,7 @@ void write(const std::filesystem::path& path, const std::function<int(std::FILE*
 
 }  // namespace
 
-Certificate make_certificate(const std::filesystem::path& folder, const std::string& name) {
+Certificate make_certificate(const std::filesystem::path& folder, const CertificateOf& of) {
   const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(EVP_EC_gen("P-256"), &EVP_PKEY_free);
   const std::unique_ptr<X509, void (*)(X509*)> x509(X509_new(), &X509_free);
   std::uint32_t serial = 0;
@@ -34,13 +33,19 @@ Certificate make_certificate(const std::filesystem::path& folder, const std::str
   }
   X509_set_version(x509.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(x509.get()), static_cast<long>(serial >> 1U));
-  X509_gmtime_adj(X509_getm_notBefore(x509.get()), -60);
-  X509_gmtime_adj(X509_getm_notAfter(x509.get()), kLife);
+  X509_gmtime_adj(X509_getm_notBefore(x509.get()), -86'400);
+  X509_gmtime_adj(X509_getm_notAfter(x509.get()), static_cast<long>(of.life.count()));
   X509_set_pubkey(x509.get(), key.get());
   X509_NAME* subject = X509_get_subject_name(x509.get());
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1,
-                             0);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(of.name.c_str()), -1,
+                             -1, 0);
   X509_set_issuer_name(x509.get(), subject);
+  const std::string names = "DNS:" + of.name + ",IP:" + of.address;
+  const std::unique_ptr<X509_EXTENSION, void (*)(X509_EXTENSION*)> alternatives(
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str()), &X509_EXTENSION_free);
+  if (!alternatives || X509_add_ext(x509.get(), alternatives.get(), -1) != 1) {
+    throw std::runtime_error("cannot name " + names + " in a certificate");
+  }
   if (X509_sign(x509.get(), key.get(), EVP_sha256()) == 0) throw std::runtime_error("cannot sign a certificate");
   std::filesystem::create_directories(folder);
   Certificate made{folder / "cert.pem", folder / "key.pem"};

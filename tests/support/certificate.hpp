@@ -1,16 +1,23 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 
 namespace cm::test {
 
-// Writes a new key and its certificate, signed by itself and good for an hour, as cert.pem and key.pem into the folder:
-// each beside its place first and moved there, the key first. Throws when it cannot.
+// Whom a certificate is for, and until when.
+struct CertificateOf {
+  std::string name = "localhost";
+  std::string address = "127.0.0.1";
+  std::chrono::seconds life{3600};  // below 0: it has expired
+};
 struct Certificate {
   std::filesystem::path certificate;
   std::filesystem::path private_key;
 };
-Certificate make_certificate(const std::filesystem::path& folder, const std::string& name = "localhost");
+// Writes a new key and its certificate, signed by itself, as cert.pem and key.pem into the folder: each beside its
+// place first and moved there, the key first. Throws when it cannot.
+Certificate make_certificate(const std::filesystem::path& folder, const CertificateOf& of = {});
 
 }  // namespace cm::test
