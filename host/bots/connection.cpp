@@ -10,13 +10,9 @@ namespace cm::bots {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Socket = asio::ip::tcp::socket;
+using net::Address;
 
 namespace {
-
-bool later(const error_code& ec) {
-  return ec == asio::error::would_block || ec == asio::error::try_again || ec == asio::error::interrupted;
-}
 
 std::string cure(const error_code& ec) {
   if (ec == asio::error::no_descriptors) return "; raise the limit of open files: ulimit -n";
@@ -24,6 +20,10 @@ std::string cure(const error_code& ec) {
     return "; this machine has no port left for that address: widen net.ipv4.ip_local_port_range, or run fewer robots";
   }
   return {};
+}
+
+std::string not_there(const Address& to, const error_code& ec) {
+  return "no connection to " + to.text() + ": " + ec.message() + cure(ec);
 }
 
 }  // namespace
@@ -34,8 +34,6 @@ std::shared_ptr<Connection> Connection::open(Engine& engine, User& user, const A
   return made;
 }
 
-Connection::Connection(Engine& engine, User& user) : engine_(engine), user_(&user), socket_(engine.context()) {}
-
 Connection::~Connection() {
   reader_.release(engine_.pool());
   out_.release(engine_.pool());
@@ -44,17 +42,34 @@ Connection::~Connection() {
 void Connection::connect(const Address& to) {
   const auto endpoint = engine_.resolve(to.to);
   if (!endpoint) return end(endpoint.error().text);
+  connecting_ = std::make_unique<Socket>(engine_.context());
   error_code ec;
-  socket_.open(endpoint->protocol(), ec);
-  if (!ec) socket_.non_blocking(true, ec);
-  if (!ec) socket_.set_option(asio::ip::tcp::no_delay(true), ec);
-  if (ec) return end("no connection to " + to.text() + ": " + ec.message() + cure(ec));
-  socket_.async_connect(*endpoint, [self = shared_from_this(), to = to.text()](const error_code& failed) {
+  connecting_->open(endpoint->protocol(), ec);
+  if (!ec) connecting_->non_blocking(true, ec);
+  if (ec) return end(not_there(to, ec));
+  connecting_->async_connect(*endpoint, [self = shared_from_this(), to](const error_code& failed) {
     if (self->user_ == nullptr) return;
-    if (failed) return self->end("no connection to " + to + ": " + failed.message() + cure(failed));
-    self->open_ = true;
-    self->wait_read();
-    self->user_->on_open();
+    if (failed) return self->end(not_there(to, failed));
+    self->shake_hands(to);
+  });
+}
+
+void Connection::shake_hands(const Address& to) {
+  error_code ec;
+  net::Fd socket(connecting_->release(ec));
+  connecting_.reset();
+  if (ec) return end(not_there(to, ec));
+  fd_ = socket.get();
+  auto transport = engine_.transports().over(std::move(socket), to);
+  if (!transport) return end(transport.error().text);
+  transport_ = std::move(*transport);
+  transport_->attach(*this);
+  transport_->handshake([this, to = to.is_tls() || to.is_websocket() ? to.text() : std::string()](bool ok) {
+    if (user_ == nullptr) return;
+    if (!ok) return end("no connection to " + to + ": " + ended());
+    open_ = true;
+    transport_->wait_read();
+    user_->on_open();
   });
 }
 
@@ -74,47 +89,42 @@ Connection::Sent Connection::send(std::uint16_t id, std::span<const std::byte> b
 void Connection::flush() {
   dirty_ = false;
   if (user_ == nullptr || out_.empty()) return;
-  error_code ec;
-  const auto bytes = out_.bytes();
-  const std::size_t sent = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), ec);
-  if (ec && !later(ec)) return end("the connection broke: " + ec.message());
-  out_.consume(ec ? 0 : sent);
+  const auto io = transport_->write(out_.bytes());
+  if (io.state != net::Transport::State::open) return end(ended());
+  out_.consume(io.bytes);
   if (out_.empty()) return out_.release(engine_.pool());
-  wait_write();
-}
-
-void Connection::wait_write() {
   waits_to_write_ = true;
-  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code&) {
-    self->waits_to_write_ = false;
-    self->flush();
-  });
+  transport_->wait_write();
 }
 
-void Connection::wait_read() {
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code&) {
-    if (self->user_ != nullptr) self->on_readable();
-  });
+void Connection::on_writable() {
+  waits_to_write_ = false;
+  flush();
 }
 
 void Connection::on_readable() {
+  if (user_ == nullptr) return;
   const auto window = reader_.begin(engine_.pool(), engine_.scratch(), net::kMaxFrameBody);
-  error_code ec;
-  const std::size_t size = socket_.read_some(asio::buffer(window.space.data(), window.space.size()), ec);
-  if (ec && !later(ec)) {
-    return end(ec == asio::error::eof ? "the server closed the connection" : "the connection broke: " + ec.message());
-  }
+  const auto io = transport_->read(window.space);
   using Reader = net::FrameReader;
-  const auto status = reader_.end(engine_.pool(), window, ec ? 0 : size, net::kMaxFrameBody,
+  const auto status = reader_.end(engine_.pool(), window, io.bytes, net::kMaxFrameBody,
                                   [this](std::uint16_t id, std::span<const std::byte> body) {
                                     user_->on_frame(id, body);
                                     return user_ != nullptr ? Reader::Taken::yes : Reader::Taken::yes_and_stop;
                                   });
   if (user_ == nullptr) return;
-  if (status == Reader::Status::malformed || status == Reader::Status::too_large) {
+  if (io.state == net::Transport::State::end) return end(ended());
+  if (status == Reader::Status::malformed || status == Reader::Status::too_large ||
+      io.state != net::Transport::State::open) {
     return end("the server sent what is no frame");
   }
-  wait_read();
+  transport_->wait_read();
+}
+
+std::string Connection::ended() const {
+  const std::string trouble = transport_->trouble();
+  if (trouble.empty()) return "the server closed the connection";
+  return open_ ? "the connection broke: " + trouble : trouble;
 }
 
 void Connection::end(const std::string& why) {
@@ -127,16 +137,23 @@ void Connection::end(const std::string& why) {
 }
 
 void Connection::close(bool abort) {
+  if (user_ == nullptr) return;
   user_ = nullptr;
-  open_ = false;
   error_code ec;
-  if (abort) socket_.set_option(asio::socket_base::linger(true, 0), ec);
-  // What was written in this turn still goes out.
-  if (!abort && !out_.empty()) {
-    const auto bytes = out_.bytes();
-    (void)socket_.write_some(asio::buffer(bytes.data(), bytes.size()), ec);
+  if (connecting_) connecting_->close(ec);
+  if (!transport_) return;
+  if (abort) {
+    const linger now{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  } else if (open_) {
+    // What was written in this turn still goes out.
+    constexpr std::uint16_t kDone = 1000;
+    if (!out_.empty()) (void)transport_->write(out_.bytes());
+    transport_->shutdown_write(kDone);
   }
-  socket_.close(ec);
+  open_ = false;
+  transport_->close();
+  engine_.retire(shared_from_this());
 }
 
 }  // namespace cm::bots

@@ -8,16 +8,17 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
-#include "bots/address.hpp"
 #include "bots/engine.hpp"
+#include "net/address.hpp"
 #include "net/buffer.hpp"
 #include "net/frame_reader.hpp"
+#include "net/transport.hpp"
 
 namespace cm::bots {
 
-// A robot's connection to a server, from the client's side: readiness style, bounded both ways. Made by open(); over
-// when it said so, or close() was called. Engine's thread only.
-class Connection : public std::enable_shared_from_this<Connection> {
+// A robot's connection to a server, from the client's side, by any transport: readiness style, bounded both ways. Made
+// by open(); over when it said so, or close() was called, and freed by the engine. Engine's thread only.
+class Connection : public std::enable_shared_from_this<Connection>, private net::Transport::Handler {
  public:
   class User {
    public:
@@ -31,8 +32,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
   enum class Sent : std::uint8_t { yes, not_open, full };
 
-  static std::shared_ptr<Connection> open(Engine& engine, User& user, const Address& to);
-  Connection(Engine& engine, User& user);
+  static std::shared_ptr<Connection> open(Engine& engine, User& user, const net::Address& to);
+  Connection(Engine& engine, User& user) : engine_(engine), user_(&user) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -41,22 +42,31 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Its user is told of nothing more.
   void close(bool abort);
   void flush();
+  // After close(): it must not be freed yet.
+  [[nodiscard]] bool busy() const { return transport_ && transport_->busy(); }
 
   static constexpr std::size_t kMostUnsent = 256U << 10U;
 
  private:
-  void connect(const Address& to);
-  void wait_read();
-  void wait_write();
-  void on_readable();
+  using Socket = boost::asio::ip::tcp::socket;
+
+  void connect(const net::Address& to);
+  void shake_hands(const net::Address& to);
+  // Of the transport.
+  void on_readable() override;
+  void on_writable() override;
+  void on_released() override {}
   // Tells the user in the next turn.
   void end(const std::string& why);
+  [[nodiscard]] std::string ended() const;
 
   Engine& engine_;
-  User* user_;  // null when it is over
-  boost::asio::ip::tcp::socket socket_;
+  User* user_;                                 // null when it is over
+  std::unique_ptr<Socket> connecting_;         // until it has connected
+  std::unique_ptr<net::Transport> transport_;  // from then on
   net::FrameReader reader_;
   net::Buffer out_;
+  int fd_ = -1;  // the transport's
   bool open_ = false;
   bool dirty_ = false;
   bool waits_to_write_ = false;

@@ -11,8 +11,19 @@ namespace cm::bots {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-Engine::Engine() : scratch_(net::FrameReader::kCopy + net::FrameReader::kRead) {}
-Engine::~Engine() = default;
+Engine::Engine(net::TlsTrust trust)
+    : scratch_(net::FrameReader::kCopy + net::FrameReader::kRead), transports_(context_, pool_, std::move(trust)) {}
+
+// What a connection that was closed waits for comes within a turn or two.
+Engine::~Engine() {
+  work_.reset();
+  dirty_.clear();
+  for (int i = 0; i < 1'000 && !retired_.empty(); ++i) {
+    context_.restart();
+    (void)context_.poll();
+    free_retired();
+  }
+}
 
 void Engine::turn(std::chrono::milliseconds most) {
   const auto until_timer = timers_.next_deadline() - plugin::now_ms();
@@ -21,6 +32,7 @@ void Engine::turn(std::chrono::milliseconds most) {
   (void)context_.poll();
   fire_timers();
   flush();
+  free_retired();
 }
 
 void Engine::fire_timers() {
@@ -49,6 +61,10 @@ void Engine::flush() {
     connection->flush();
   }
   dirty_.clear();
+}
+
+void Engine::free_retired() {
+  std::erase_if(retired_, [](const auto& connection) { return !connection->busy(); });
 }
 
 const std::string* Engine::intern(std::string_view name) {

@@ -19,6 +19,7 @@
 #include "base/host_port.hpp"
 #include "base/result.hpp"
 #include "net/buffer.hpp"
+#include "net/client.hpp"
 #include "plugin/deadline_map.hpp"
 
 namespace cm::bots {
@@ -27,10 +28,11 @@ class Connection;
 class Robot;
 
 // What all robots of a run stand on: one thread, one io_context, one clock, one pool of buffers. A turn: wait until
-// something is ready, run what is, fire timers, flush what was written.
+// something is ready, run what is, fire timers, flush what was written,
+// free what is over.
 class Engine {
  public:
-  Engine();
+  explicit Engine(net::TlsTrust trust);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -57,16 +59,22 @@ class Engine {
   [[nodiscard]] std::span<std::byte> scratch() { return scratch_; }
   // flush() at the end of the turn.
   void mark_dirty(std::shared_ptr<Connection> connection) { dirty_.push_back(std::move(connection)); }
+  [[nodiscard]] net::ClientTransports& transports() { return transports_; }
+  // Frees it at the end of a turn, once it is not busy any more.
+  void retire(std::shared_ptr<Connection> connection) { retired_.push_back(std::move(connection)); }
 
  private:
   void fire_timers();
   void flush();
+  void free_retired();
 
   net::BufferPool pool_;  // outlives the context, whose handlers own connections
   std::vector<std::byte> scratch_;
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
+  net::ClientTransports transports_;
   std::vector<std::shared_ptr<Connection>> dirty_;
+  std::vector<std::shared_ptr<Connection>> retired_;
   Timers timers_{1};
   std::vector<std::uint64_t> due_;
   std::set<std::string, std::less<>> names_;

@@ -67,7 +67,7 @@ cm_status login(const cm_host* host, const cm_robot_login* how) {
 
 cm_status connect(const cm_host* host, const char* url) {
   return on_thread(host, [&](Robot& robot) -> cm_status {
-    const auto address = Address::parse(cut(url, kMostText));
+    const auto address = net::Address::parse(cut(url, kMostText));
     if (!address) return CM_INVALID;
     robot.connect(*address);
     return CM_OK;

@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include "bots/agent_address.hpp"
 #include "bots/host_side.hpp"
 #include "bots/run.hpp"
 #include "client.cellmesh.hpp"
@@ -41,6 +42,7 @@ std::string result_name(proto::ResultCode result) {
 }  // namespace
 
 struct Robot::Entrance {
+  std::string scheme;  // of the login, and so of the agent
   std::string uid, platform, secret;
   bool create = false;
   std::string token, game;
@@ -153,15 +155,16 @@ void Robot::login(std::string uid, std::string platform, std::string secret, boo
     stage_timer_ = run_.engine().timers().add(plugin::now_ms(), {.robot = this});
     return;
   }
+  entrance_->scheme = to->scheme;
   open(Stage::logging_in, *to);
 }
 
-void Robot::connect(const Address& to) {
+void Robot::connect(const net::Address& to) {
   drop(false);
   open(Stage::connecting, to);
 }
 
-void Robot::open(Stage stage, const Address& to) {
+void Robot::open(Stage stage, const net::Address& to) {
   stage_ = stage;
   trouble_.clear();
   notice_ = 0;
@@ -212,8 +215,8 @@ void Robot::on_login(std::span<const std::byte> body) {
                 ack.result(), ack.retry_after_ms());
   }
   run_.stats().measure("login", now - entrance_->step_us);
-  auto to = Address::parse(base::HostPort{ack.server().ip(), static_cast<std::uint16_t>(ack.server().port())}.text());
-  if (!to) return lose("login: bad address", "the login names no address of an agent: " + to.error().text);
+  const auto to = agent_address(ack, entrance_->scheme);
+  if (!to) return lose("login: no agent by " + entrance_->scheme, to.error().text);
   entrance_->token = ack.game_token();
   entrance_->game = ack.game_svc_id();
   entrance_->step_us = now;

@@ -44,7 +44,7 @@ class Robot final : public Connection::User {
   [[nodiscard]] Run& run() { return run_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   void login(std::string uid, std::string platform, std::string secret, bool create);
-  void connect(const Address& to);
+  void connect(const net::Address& to);
   cm_status send(std::uint16_t id, std::span<const std::byte> body);
   void close(bool abort);
   cm_status start_timer(std::uint64_t delay_ms, std::uint64_t period_ms, std::string_view handler,
@@ -65,7 +65,7 @@ class Robot final : public Connection::User {
 
   template <class Work>
   cm_status hook(const char* name, std::string_view detail, Work&& work);
-  void open(Stage stage, const Address& to);
+  void open(Stage stage, const net::Address& to);
   void on_login(std::span<const std::byte> body);
   void on_verified(std::span<const std::byte> body);
   void on_notice(std::span<const std::byte> body);

@@ -38,6 +38,7 @@ Run::Run(RunConfig config, const cm_service_kind& kind, const plugin::Manifest& 
     : config_(std::move(config)),
       kind_(kind),
       manifest_(manifest),
+      engine_(config_.trust),
       deliveries_(
           [this](Deliveries::Rule rule, const std::string& why) { stats_.check(name_of(rule), why.empty(), why); }) {}
 
@@ -50,7 +51,7 @@ std::string_view Run::message_name(std::uint16_t id) const {
   return message != nullptr ? std::string_view(message->name) : std::string_view("a message of an unknown id");
 }
 
-base::Result<Address> Run::login_address() {
+base::Result<net::Address> Run::login_address() {
   if (!login_) {
     // Where it is may be asked of Consul, which takes its time: not for each robot.
     const auto now = Clock::now();

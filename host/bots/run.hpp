@@ -12,11 +12,12 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "bots/address.hpp"
 #include "bots/deliveries.hpp"
 #include "bots/engine.hpp"
 #include "bots/robot.hpp"
 #include "bots/stats.hpp"
+#include "net/address.hpp"
+#include "net/tls.hpp"
 #include "plugin/log_limiter.hpp"
 #include "plugin/manifest.hpp"
 #include "plugin/metrics.hpp"
@@ -30,8 +31,9 @@ struct RunConfig {
   std::chrono::milliseconds grace{20'000};     // for what is open at the end
   std::chrono::milliseconds timeout{20'000};   // of each step of a login
   std::uint64_t seed = 1;
-  std::string settings;                               // of the robots, serialized
-  std::function<base::Result<Address>()> find_login;  // asked again when logins fail
+  std::string settings;                                    // of the robots, serialized
+  net::TlsTrust trust;                                     // of tls and wss
+  std::function<base::Result<net::Address>()> find_login;  // asked again when logins fail
 };
 
 // What must stand in a row of the game's database at the end.
@@ -77,7 +79,7 @@ class Run {
   [[nodiscard]] bool on_this_thread() const { return std::this_thread::get_id() == thread_; }
   // The full name of a message.
   [[nodiscard]] std::string_view message_name(std::uint16_t id) const;
-  base::Result<Address> login_address();
+  base::Result<net::Address> login_address();
   void forget_login_address() { login_.reset(); }
   void note_online(bool online) { online ? ++online_ : --online_; }
   void note_fault(const std::string& where, const std::string& what);
@@ -103,7 +105,7 @@ class Run {
   plugin::LogLimiter lines_{20};
   ExpectedRows rows_;
   std::vector<std::unique_ptr<Robot>> robots_;
-  std::optional<Address> login_;
+  std::optional<net::Address> login_;
   std::chrono::steady_clock::time_point login_asked_;
   std::uint64_t online_ = 0, faults_ = 0, done_ = 0;
   bool finishing_ = false;

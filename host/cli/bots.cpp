@@ -21,6 +21,7 @@
 #include "bots/run.hpp"
 #include "cli/command.hpp"
 #include "cli/text.hpp"
+#include "cli/trust.hpp"
 #include "discovery/consul_lookup.hpp"
 #include "discovery/settings.hpp"
 #include "gateway/bootstrap.hpp"
@@ -117,12 +118,12 @@ base::Status raise_open_files(std::uint64_t robots) {
                      "; raise the limit (ulimit -Hn, or LimitNOFILE= of systemd), or lower --count");
 }
 
-base::Result<std::function<base::Result<bots::Address>()>> find_login(const Arguments& arguments) {
+base::Result<std::function<base::Result<net::Address>()>> find_login(const Arguments& arguments) {
   if (arguments.has("login") && arguments.has("consul")) return base::error("give --login or --consul, not both");
   if (!arguments.has("consul")) {
-    auto address = bots::Address::parse(arguments.get("login", kDefaultLogin));
+    auto address = net::Address::parse(arguments.get("login", kDefaultLogin));
     if (!address) return base::error("--login: " + address.error().text);
-    return [to = *address]() -> base::Result<bots::Address> { return to; };
+    return [to = *address]() -> base::Result<net::Address> { return to; };
   }
   discovery::ConsulConfig consul;
   consul.url = arguments.get("consul");
@@ -133,11 +134,11 @@ base::Result<std::function<base::Result<bots::Address>()>> find_login(const Argu
   consul.ca_file = from_env("CELLMESH_CONSUL_CA");
   consul.mesh = arguments.get("mesh", gateway::Bootstrap().mesh);
   if (const auto checked = discovery::check_config(consul); !checked) return checked.error();
-  return [consul]() -> base::Result<bots::Address> {
+  return [consul]() -> base::Result<net::Address> {
     const auto found = discovery::consul_lookup(consul, "login");
     if (!found) return found.error();
     for (const auto& record : *found) {
-      if (!record.draining && !record.public_address.empty()) return bots::Address::parse(record.public_address);
+      if (!record.draining && !record.public_address.empty()) return net::Address::parse(record.public_address);
     }
     return base::error("Consul at " + consul.url + " knows of no login service; start a host with the login plugin");
   };
@@ -223,6 +224,9 @@ base::Result<Wish> read_wish(const Arguments& arguments) {
   auto login = find_login(arguments);
   if (!login) return login.error();
   config.find_login = std::move(*login);
+  auto trust = tls_trust(arguments);
+  if (!trust) return trust.error();
+  config.trust = std::move(*trust);
 
   discovery::SettingValues values;
   auto settings = robot_settings(wish.manifest, wish.manifest.provides.at(0), given, values);
@@ -287,7 +291,7 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command bots_command() {
-  return {
+  Command command{
       .name = "bots",
       .arguments = "",
       .summary = "Lets robots play: many at once, and says with figures whether the game holds.",
@@ -296,7 +300,8 @@ Command bots_command() {
           "Each robot logs in as a player does and plays what the plugin has in it. Errors are counted by kind; the\n"
           "verdict is that of the checks: all that was said was heard by those who were there, once, in order, and\n"
           "whatever else the plugin checks. Ctrl-C brings the run to its end. `cellmesh manifest robot.so` lists the\n"
-          "settings of the robot.\n",
+          "settings of the robot. They come by the login's way: by tls://, ws:// or wss:// they reach the agent "
+          "likewise.\n",
       .flags = {{"plugin", "FILE.so", "The robot: a file, or the name of a shipped one (robot)."},
                 {"count", "N", "How many play (100)."},
                 {"ramp", "N/s", "How many begin a second, or `all` (500/s)."},
@@ -305,7 +310,8 @@ Command bots_command() {
                 {"duration", "TIME", "How long they play once all have begun: 60s, 5m (30s)."},
                 {"grace", "TIME", "How long what is open at the end may take (20s)."},
                 {"timeout", "TIME", "How long a step of a login may take (20s)."},
-                {"login", "ADDR", "Where the login service is, host:port (127.0.0.1:8001)."},
+                {"login", "URL",
+                 "Where the login service is: tcp://, tls://, ws:// or wss://HOST:PORT (tcp://127.0.0.1:8001)."},
                 {"consul", "URL", "Ask this Consul where it is; with the token of CELLMESH_CONSUL_TOKEN."},
                 {"mesh", "NAME", "Name of the mesh in Consul (default)."},
                 {"seed", "N", "Who the robots are, and what chance does; random otherwise."},
@@ -315,6 +321,9 @@ Command bots_command() {
                 {"quiet", "", "No progress line."},
                 {"log", "LEVEL", "What of the robots' log is shown (warning)."}},
       .run = run};
+  const auto trust = trust_flags();
+  command.flags.insert(command.flags.end(), trust.begin(), trust.end());
+  return command;
 }
 
 }  // namespace cm::cli

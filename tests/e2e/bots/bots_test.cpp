@@ -1,34 +1,17 @@
 // `cellmesh bots` on a real mesh: what plays well passes, and what is wrong in the mesh fails the run.
 #include <gtest/gtest.h>
 
-#include <boost/json/parse.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "e2e/bots/bots.hpp"
 #include "support/deployment.hpp"
 
 namespace cm::test {
 namespace {
 
 namespace fs = std::filesystem;
-namespace json = boost::json;
-
-Finished bots(const std::string& login, std::vector<std::string> words) {
-  std::vector<std::string> command{program().string(), "bots", "--login", login, "--quiet", "--json"};
-  command.insert(command.end(), words.begin(), words.end());
-  const auto finished = run({.command = std::move(command), .env = {}, .folder = {}, .log = {}}, seconds(120));
-  if (!finished) throw std::runtime_error("cellmesh bots does not end");
-  return *finished;
-}
-
-std::int64_t check(const json::value& report, const std::string& name, const std::string& what) {
-  return report.at("checks").at(name).at(what).to_number<std::int64_t>();
-}
-
-constexpr const char* kHeard = "every line that was taken is heard by all who were there";
-
-constexpr const char* kStored = "the database holds what robots were told";
 
 class Scenario : public testing::TestWithParam<std::string> {};
 
@@ -91,6 +74,17 @@ INSTANTIATE_TEST_SUITE_P(Bots, WrongSocial,
                                          Wrong{"social_drops", kHeard},
                                          Wrong{"social_invents", "nothing is heard that was not said or was refused"}),
                          [](const auto& of) { return of.param.social; });
+
+TEST(Bots, MailForAnAbsentRobotIsHeardWhenItIsBack) {
+  Deployment mesh(Shape::embedded);
+  const auto finished = bots(mesh.login_address(), {"--plugin", (test_plugins() / "absent.so").string(), "--count", "2",
+                                                    "--duration", "1s", "--grace", "60s"});
+  ASSERT_EQ(finished.code, 0) << finished.output;
+  const auto report = json::parse(finished.output);
+  EXPECT_EQ(check(report, "every robot came to its end", "held"), 2);
+  EXPECT_GE(report.at("counters").at("heard").to_number<int>(), 1);
+  EXPECT_EQ(check(report, "it is what was written", "failed"), 0);
+}
 
 TEST(Bots, NobodyThereIsAFailureThatSaysWhy) {
   const std::string nowhere = "127.0.0.1:" + std::to_string(free_port());
