@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bots/agent_address.hpp"
 #include "cli/chat_notices.hpp"
 #include "cli/text.hpp"
 #include "client.cellmesh.hpp"
@@ -44,7 +45,7 @@ std::string lines(std::size_t count) { return std::to_string(count) + (count == 
 }  // namespace
 
 ChatClient::ChatClient(ChatConfig config, ChatView& view)
-    : config_(std::move(config)), view_(view), retry_(config_.first_retry) {}
+    : config_(std::move(config)), view_(view), socket_(config_.trust), retry_(config_.first_retry) {}
 
 void ChatClient::start() { log_in(); }
 
@@ -94,7 +95,7 @@ void ChatClient::on_time() {
     case State::logging_in:
     case State::verifying:
       if (now >= until_) {
-        lose(peer_ + (socket_.is_connected() ? " did not answer within " : " could not be reached within ") +
+        lose(peer_ + (socket_.reached() ? " did not answer within " : " could not be reached within ") +
              seconds(config_.answer_timeout));
       }
       break;
@@ -114,8 +115,9 @@ void ChatClient::on_time() {
 void ChatClient::log_in() {
   const auto login = config_.find_login();
   if (login.has_error()) return lose(login.error().text);
-  login_ = *login;
-  connect(State::logging_in, login_);
+  const auto to = net::Address::parse(*login);
+  if (to) scheme_ = to->scheme;
+  connect(State::logging_in, to);
   if (state_ != State::logging_in) return;
   proto::LoginREQ request;
   request.set_version(kVersion);
@@ -124,14 +126,13 @@ void ChatClient::log_in() {
   send(request);
 }
 
-void ChatClient::connect(State next, const std::string& address) {
-  peer_ = address;
+void ChatClient::connect(State next, const base::Result<net::Address>& to) {
   closing_.clear();
-  const auto where = base::HostPort::parse(address);
-  if (where.has_error()) return lose(where.error().text);
+  if (to.has_error()) return lose(to.error().text);
+  peer_ = to->scheme == "tcp" ? to->to.text() : to->text();
   state_ = next;
   until_ = Clock::now() + config_.answer_timeout;
-  if (const auto status = socket_.connect(*where); status.has_error()) {
+  if (const auto status = socket_.connect(*to); status.has_error()) {
     lose(connection_failed(status.error()));
   }
 }
@@ -143,9 +144,11 @@ void ChatClient::verify(std::string_view body) {
     return lose("the login at " + peer_ + " let nobody in: " + describe(ack.result()));
   game_ = printable(ack.game_svc_id());
   token_ = ack.game_token();
-  const bool reachable = !ack.server().ip().empty() && ack.server().port() > 0 && ack.server().port() <= 65'535;
-  if (!reachable) return lose("the login at " + peer_ + " named no agent: " + describe(proto::AgentAddressError));
-  connect(State::verifying, base::HostPort{ack.server().ip(), static_cast<std::uint16_t>(ack.server().port())}.text());
+  const auto agent = bots::agent_address(ack, scheme_);
+  if (!agent && ack.urls().empty()) {
+    return lose("the login at " + peer_ + " named no agent: " + describe(proto::AgentAddressError));
+  }
+  connect(State::verifying, agent);
   if (state_ != State::verifying) return;
   proto::VerifyREQ request;
   request.set_game_token(token_);
@@ -304,7 +307,7 @@ void ChatClient::give_up_old_lines() {
 }
 
 std::string ChatClient::connection_failed(const base::Error& error) const {
-  const bool no_login = state_ == State::logging_in && !socket_.is_connected();
+  const bool no_login = state_ == State::logging_in && !socket_.reached();
   return "the connection to " + peer_ + " failed: " + error.text +
          (no_login ? "; start a host there, as with `cellmesh host --dev`, or say where the login is" : "");
 }

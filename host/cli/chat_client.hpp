@@ -14,12 +14,15 @@
 #include "base/result.hpp"
 #include "cli/chat_commands.hpp"
 #include "cli/frame_socket.hpp"
+#include "net/address.hpp"
+#include "net/tls.hpp"
 
 namespace cm::cli {
 
 struct ChatConfig {
   std::string name;                                       // the player's
-  std::function<base::Result<std::string>()> find_login;  // `host:port`, asked before each login
+  std::function<base::Result<std::string>()> find_login;  // a URL or `host:port`, asked before each login
+  net::TlsTrust trust;                                    // of tls and wss
   std::chrono::milliseconds answer_timeout{5'000};        // to connect, and for each answer
   std::chrono::milliseconds ping_period{5'000};           // silent for three of them: the connection is dead
   std::chrono::milliseconds echo_timeout{10'000};         // a line not answered by then is given up
@@ -84,7 +87,7 @@ class ChatClient {
   };
   void log_in();
   void verify(std::string_view login_ack);
-  void connect(State next, const std::string& address);
+  void connect(State next, const base::Result<net::Address>& to);
   void on_frame(std::uint16_t id, std::string_view body);
   void on_verified(std::string_view body);
   void on_chat(std::string_view body);
@@ -113,9 +116,9 @@ class ChatClient {
   std::minstd_rand random_{std::random_device{}()};
   FrameSocket socket_;
   State state_ = State::waiting;
-  std::string peer_;   // the address that is talked to
-  std::string login_;  // of the last try
-  std::string game_;   // that the login chose
+  std::string peer_;    // the address that is talked to
+  std::string scheme_;  // of the login, and so of the agent
+  std::string game_;    // that the login chose
   std::string token_;
   std::string closing_;  // the notice that announced the end of this connection
   bool kicked_ = false;

@@ -1,9 +1,10 @@
 #include <cstdlib>
+#include <optional>
 
-#include "base/host_port.hpp"
 #include "cli/chat.hpp"
 #include "cli/command.hpp"
 #include "cli/text.hpp"
+#include "cli/trust.hpp"
 #include "discovery/consul_lookup.hpp"
 #include "gateway/bootstrap.hpp"
 
@@ -47,32 +48,42 @@ int run(const Arguments& arguments) {
     if (const auto checked = discovery::check_config(consul); checked.has_error()) return usage(checked.error().text);
     config.find_login = [consul] { return find_login(consul); };
   } else {
-    const auto login = base::HostPort::parse(arguments.get("login", kDefaultLogin), kLoginPort);
+    const std::string wanted = arguments.get("login", kDefaultLogin);
+    const bool url = wanted.find("://") != std::string::npos;
+    const auto login = net::Address::parse(wanted, url ? std::nullopt : std::optional(kLoginPort));
     if (login.has_error()) return usage("--login: " + login.error().text);
     config.find_login = [text = login->text()] { return base::Result<std::string>(text); };
   }
+  auto trust = tls_trust(arguments);
+  if (!trust) return usage(trust.error().text);
+  config.trust = std::move(*trust);
   return run_chat(std::move(config));
 }
 
 }  // namespace
 
 Command chat_command() {
-  return {.name = "chat",
-          .arguments = "",
-          .summary = "Joins the chat of a mesh, as a player.",
-          .details =
-              "Every line that you type goes to all players, theirs are shown. A connection that is lost is made "
-              "again, what\n"
-              "you type meanwhile is kept. Ctrl-D leaves.\n\n"
-              "Input from a pipe or a file is sent line by line; ends when the last line has come back, and fails when "
-              "one\n"
-              "did not. The chat goes to standard output then, what else there is to say to standard error.\n",
-          .flags = {{"login", "ADDR", "Where the login service is, host:port (127.0.0.1:8001)."},
-                    {"consul", "URL",
-                     "Ask this Consul where the login service is; with the token of CELLMESH_CONSUL_TOKEN."},
-                    {"mesh", "NAME", "Name of the mesh in Consul (default)."},
-                    {"name", "UID", "Who you are (your user name and a number)."}},
-          .run = run};
+  Command command{
+      .name = "chat",
+      .arguments = "",
+      .summary = "Joins the chat of a mesh, as a player.",
+      .details =
+          "Every line that you type goes to all players, theirs are shown. A connection that is lost is made "
+          "again, what\n"
+          "you type meanwhile is kept. Ctrl-D leaves.\n\n"
+          "Input from a pipe or a file is sent line by line; ends when the last line has come back, and fails when "
+          "one\n"
+          "did not. The chat goes to standard output then, what else there is to say to standard error.\n",
+      .flags = {{"login", "URL",
+                 "Where the login service is: tcp://, tls://, ws:// or wss://HOST:PORT (tcp://127.0.0.1:8001)."},
+                {"consul", "URL",
+                 "Ask this Consul where the login service is; with the token of CELLMESH_CONSUL_TOKEN."},
+                {"mesh", "NAME", "Name of the mesh in Consul (default)."},
+                {"name", "UID", "Who you are (your user name and a number)."}},
+      .run = run};
+  const auto trust = trust_flags();
+  command.flags.insert(command.flags.end(), trust.begin(), trust.end());
+  return command;
 }
 
 }  // namespace cm::cli

@@ -1,8 +1,6 @@
 #include "cli/frame_socket.hpp"
 
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,14 +16,23 @@
 namespace cm::cli {
 namespace {
 
-constexpr std::size_t kReadsATurn = 16;
+constexpr const char* kNoFrames = "what answers there does not speak the client protocol";
 
 base::Error failed(int error) { return base::error(std::generic_category().message(error)); }
 
 }  // namespace
 
-base::Status FrameSocket::connect(const base::HostPort& to) {
+// What a closed connection waits for comes within a turn or two.
+FrameSocket::~FrameSocket() {
   close();
+  for (int i = 0; i < 1'000 && !closed_.empty(); ++i) turn();
+}
+
+base::Status FrameSocket::connect(const net::Address& address) {
+  close();
+  reached_ = false;
+  to_ = address;
+  const base::HostPort& to = to_.to;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
@@ -41,9 +48,16 @@ base::Status FrameSocket::connect(const base::HostPort& to) {
 }
 
 void FrameSocket::close() {
-  if (fd_ >= 0) ::close(fd_);
+  if (transport_) {
+    constexpr std::uint16_t kDone = 1000;
+    if (open_) transport_->shutdown_write(kDone);
+    transport_->close();
+    closed_.push_back(std::move(transport_));
+  } else if (fd_ >= 0) {
+    ::close(fd_);
+  }
   fd_ = -1;
-  connected_ = false;
+  open_ = false;
   ++generation_;
   addresses_.clear();
   out_.clear();
@@ -57,14 +71,15 @@ void FrameSocket::send(std::uint16_t id, std::string_view body) {
 }
 
 pollfd FrameSocket::interest() const {
-  const bool write = !connected_ || !out_.empty();
+  const bool write = !transport_ || !transport_->flushed() || (open_ && !out_.empty());
   return {fd_, static_cast<short>(POLLIN | (write ? POLLOUT : 0)), 0};
 }
 
 base::Status FrameSocket::on_ready(short events, const OnFrame& on_frame) {
   if (fd_ < 0) return {};
-  base::Status status;
-  if (!connected_) {
+  on_frame_ = &on_frame;
+  trouble_.reset();
+  if (!transport_) {
     if (events == 0) return {};
     int error = 0;
     socklen_t size = sizeof error;
@@ -74,16 +89,49 @@ base::Status FrameSocket::on_ready(short events, const OnFrame& on_frame) {
       close();
       return failed(error);
     }
-    connected_ = true;
-    const int on = 1;
-    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    reached_ = true;
+    if (auto status = shake_hands(); status.has_error()) return status;
   }
-  // Reading first: what the other side said before it closed matters more than that it takes nothing any more.
   const unsigned generation = generation_;
-  if ((events & ~POLLOUT) != 0) status = read(on_frame);
-  if (status.has_value() && fd_ >= 0 && generation == generation_) status = flush();
-  if (status.has_error() && generation == generation_) close();
-  return status;
+  // Reading first: what the other side said before it closed matters more than that it takes nothing any more.
+  turn();
+  if (!trouble_ && open_ && generation == generation_) {
+    flush();
+    turn();
+  }
+  if (generation != generation_ || !trouble_) return {};
+  close();
+  return *trouble_;
+}
+
+base::Status FrameSocket::shake_hands() {
+  const int fd = std::exchange(fd_, -1);
+  auto made = transports_.over(net::Fd(fd), to_);
+  if (!made) {
+    close();
+    return made.error();
+  }
+  fd_ = fd;
+  transport_ = std::move(*made);
+  transport_->attach(*this);
+  transport_->handshake([this](bool ok) {
+    if (!ok) return fail("the other side closed the connection");
+    open_ = true;
+    transport_->wait_read();
+  });
+  return {};
+}
+
+// Runs what is ready.
+void FrameSocket::turn() {
+  context_.restart();
+  (void)context_.poll();
+  std::erase_if(closed_, [](const auto& transport) { return !transport->busy(); });
+}
+
+void FrameSocket::fail(const std::string& otherwise) {
+  const std::string trouble = transport_->trouble();
+  trouble_ = base::error(trouble.empty() ? otherwise : trouble);
 }
 
 base::Status FrameSocket::try_next() {
@@ -102,35 +150,32 @@ base::Status FrameSocket::try_next() {
   }
 }
 
-base::Status FrameSocket::flush() {
-  std::size_t sent = 0;
-  while (sent < out_.size()) {
-    const ssize_t n = ::send(fd_, out_.data() + sent, out_.size() - sent, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno != EAGAIN) return failed(errno);
-    if (n < 0) break;
-    sent += static_cast<std::size_t>(n);
-  }
-  out_.erase(0, sent);
-  return {};
+void FrameSocket::flush() {
+  if (out_.empty()) return;
+  const auto io = transport_->write(std::as_bytes(std::span(out_)));
+  if (io.state != net::Transport::State::open) return fail("the other side takes no more");
+  out_.erase(0, io.bytes);
 }
 
-base::Status FrameSocket::read(const OnFrame& on_frame) {
-  std::array<char, 65536> chunk;  // NOLINT: filled by recv
+void FrameSocket::on_readable() {
+  std::array<char, 65536> chunk;  // NOLINT: filled by read
+  const auto io = transport_->read(std::as_writable_bytes(std::span(chunk)));
+  in_.append(chunk.data(), io.bytes);
   const unsigned generation = generation_;
-  for (std::size_t i = 0; i < kReadsATurn; ++i) {
-    const ssize_t n = ::recv(fd_, chunk.data(), chunk.size(), 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) return {};
-    if (n < 0) return failed(errno);
-    if (n == 0) return base::error("the other side closed the connection");
-    in_.append(chunk.data(), static_cast<std::size_t>(n));
-    if (auto status = hand_out(on_frame); status.has_error() || generation != generation_) return status;
+  const auto status = hand_out();
+  if (generation != generation_) return;
+  if (status.has_error()) {
+    trouble_ = status.error();
+  } else if (io.state == net::Transport::State::end) {
+    fail("the other side closed the connection");
+  } else if (io.state != net::Transport::State::open) {
+    trouble_ = base::error(kNoFrames);
+  } else {
+    transport_->wait_read();
   }
-  return {};
 }
 
-base::Status FrameSocket::hand_out(const OnFrame& on_frame) {
+base::Status FrameSocket::hand_out() {
   // The bytes are this call's own, so that a close() from on_frame does no harm.
   std::string bytes = std::move(in_);
   in_.clear();
@@ -139,10 +184,9 @@ base::Status FrameSocket::hand_out(const OnFrame& on_frame) {
   while (true) {
     const auto frame = net::decode_frame(std::as_bytes(std::span(bytes).subspan(done)), net::kMaxFrameBody);
     if (frame.status == net::Decoded::Status::incomplete) break;
-    if (frame.status != net::Decoded::Status::complete)
-      return base::error("what answers there does not speak the client protocol");
+    if (frame.status != net::Decoded::Status::complete) return base::error(kNoFrames);
     done += frame.size;
-    on_frame(frame.id, {reinterpret_cast<const char*>(frame.body.data()), frame.body.size()});
+    (*on_frame_)(frame.id, {reinterpret_cast<const char*>(frame.body.data()), frame.body.size()});
     if (generation != generation_) return {};
   }
   in_ = bytes.substr(done);
