@@ -53,6 +53,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
 
   void on_closed(const cellmesh::RobotEnd& end) {
     stop_playing();
+    answered();
     open_.clear();  // nobody knows what became of them
     come_back(milliseconds(end.retry_after_ms));
   }
@@ -107,6 +108,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
 
   // How the player stands. Where a purchase was open when the connection broke, it is made again, by the same id.
   void on(const proto::PlayerACK& ack) {
+    answered();
     if (ack.result() != proto::NoError) {
       failed("player: result " + std::to_string(ack.result()), ack.text());
       after<&Robot::look>(1s);
@@ -123,6 +125,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
 
   void on(const proto::LevelUpACK& ack) {
     if (!purse_.is_open(ack.request_id())) return failed("level-up: answered again", ack.request_id());
+    answered();
     if (ack.result() == proto::DataUnavailable || ack.result() == proto::NotInGame) {
       failed("level-up: result " + std::to_string(ack.result()), ack.text());
       if (!level_timer_) level_timer_ = after<&Robot::level_up>(1s);  // by the same id
@@ -169,6 +172,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   static constexpr const char* kWorld = "world";
   static constexpr const char* kAddsUp = "level and coins are what was paid for";
   static constexpr const char* kFriends = "who was befriended is a friend";
+  static constexpr milliseconds kPatience{5'000};  // a game that lives answers before
   struct OpenLine {
     std::string topic;
     std::chrono::microseconds at;
@@ -237,7 +241,9 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     if (purse_.fresh()) row("spent", purse_.spent(), open ? any : purse_.spent());
   }
 
-  void look() { static_cast<void>(send(proto::PlayerREQ())); }  // not sent: it looks when it is back
+  void look() {
+    if (send(proto::PlayerREQ()) == Status::ok) await_answer();  // not sent: it looks when it is back
+  }
 
   void level_up() {
     level_timer_ = {};
@@ -246,7 +252,23 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     req.set_request_id(purse_.buy(name() + "-" + run_));
     expect_rows();
     bought_at_ = clock();
-    static_cast<void>(send(req));  // not sent: made again when it is back
+    if (send(req) == Status::ok) await_answer();  // not sent: made again when it is back
+  }
+
+  // A game that dies and is back at once keeps its players, but what they had asked it for is gone.
+  void await_answer() {
+    answered();
+    answer_timer_ = after<&Robot::no_answer>(kPatience);
+  }
+  void answered() {
+    if (answer_timer_) cancel(answer_timer_);
+    answer_timer_ = {};
+  }
+  void no_answer() {
+    answer_timer_ = {};
+    failed("game: no answer", name() + ": asked again");
+    if (!purse_.open()) return look();
+    if (!level_timer_) level_up();
   }
 
   void ask_again() {
@@ -285,6 +307,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     cut_timer_ = {};
     cut();
     stop_playing();
+    answered();
     open_.clear();
     counter("cuts").add();
     come_back(0ms);
@@ -345,6 +368,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   std::chrono::microseconds bought_at_{};
   std::chrono::microseconds quiet_until_{};
   cellmesh::TimerId world_timer_, cut_timer_, level_timer_, channel_timer_, private_timer_, end_timer_, again_timer_;
+  cellmesh::TimerId answer_timer_;  // runs while the game is to answer
 };
 
 CELLMESH_ROBOT(Robot)

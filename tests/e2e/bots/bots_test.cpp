@@ -1,5 +1,6 @@
 // `cellmesh bots` on a real mesh: what plays well passes, and what is wrong in the mesh fails the run.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,13 @@ namespace cm::test {
 namespace {
 
 namespace fs = std::filesystem;
+
+// So many levels, cheap ones.
+std::string prices(int levels) {
+  std::string list = "1";
+  for (int i = 1; i < levels; ++i) list += ", 1";
+  return list;
+}
 
 class Scenario : public testing::TestWithParam<std::string> {};
 
@@ -43,6 +51,32 @@ TEST_P(Scenario, PassesOnAMeshThatWorks) {
 }
 INSTANTIATE_TEST_SUITE_P(Bots, Scenario, testing::Values("connect", "chat", "life", "storm", "flap"),
                          [](const auto& of) { return of.param; });
+
+// It is back before its players are told that it was gone: what they had asked it for is lost with it, and asked again.
+TEST(Bots, WhatAGameThatDiedDidNotAnswerIsAskedAgain) {
+  Deployment::Options options;
+  options.settings = {{"game/prices", prices(200)}};
+  Deployment mesh(Shape::consul, std::move(options));
+  const std::string database = "sqlite:" + (mesh.folder() / "data.db").string();
+  Process robots({.command = {program().string(), "bots", "--login", mesh.login_address(), "--json", "--count", "200",
+                              "--ramp", "all", "--duration", "600s", "--database", database, "--set",
+                              "level_ms=500,cut_ms=3600000,world_per_sec=0,channel_ms=0,private_ms=0"},
+                  .env = {},
+                  .folder = {},
+                  .log = {}});
+  ASSERT_TRUE(robots.wait_for_output("level-up"));
+  for (int i = 0; i < 5; ++i) {
+    mesh.host("game").kill9();
+    mesh.host("game").start();
+    mesh.host("game").await_ready();
+    const auto so_far = robots.output_size();
+    ASSERT_TRUE(robots.wait_for_output("level-up", seconds(60), so_far));
+  }
+  robots.signal(SIGINT);
+  const auto code = robots.wait(seconds(120));
+  EXPECT_EQ(code, 0) << tail(robots.output());
+  EXPECT_NE(robots.output().find("\"game: no answer\""), std::string::npos) << tail(robots.output());
+}
 
 struct Wrong {
   std::string social;  // of tests/plugins
