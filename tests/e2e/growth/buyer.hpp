@@ -2,13 +2,16 @@
 
 #include <sqlite3.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "game.pb.h"
 #include "support/deployment.hpp"
@@ -21,11 +24,11 @@ inline std::optional<proto::LevelUpACK> try_to_buy(Client& client, const std::st
   proto::LevelUpREQ req;
   req.set_request_id(request_id);
   client.send(req);
-  const auto deadline = Clock::now() + patience(seconds(4));
+  const auto deadline = Clock::now() + patience(seconds(1));
   while (Clock::now() < deadline) {
     std::optional<Frame> frame;
     try {
-      frame = client.read(seconds(4));
+      frame = client.read(seconds(1));
     } catch (const std::exception&) {
       return std::nullopt;  // in time
     }
@@ -119,15 +122,22 @@ inline proto::PlayerData stored_in_sqlite(const std::filesystem::path& file, con
   return parse_player({static_cast<const char*>(sqlite3_column_blob(prepared, 0)),
                        static_cast<std::size_t>(sqlite3_column_bytes(prepared, 0))});
 }
-inline proto::PlayerData stored_in_postgres(const PostgresServer& server, const std::string& uid) {
-  const auto hex =
-      server.sql("SELECT encode(value, 'hex') FROM data_rows WHERE tbl = 'players' AND key = '" + uid + "'");
-  std::string value;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    value.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+// Of several at once, by uid: each look is a psql of its own.
+inline std::map<std::string, proto::PlayerData> stored_in_postgres(const PostgresServer& server,
+                                                                   const std::vector<std::string>& uids) {
+  std::string keys;
+  for (const auto& uid : uids) keys += (keys.empty() ? "'" : ", '") + uid + "'";
+  std::istringstream rows(server.sql(
+      "SELECT key || ' ' || encode(value, 'hex') FROM data_rows WHERE tbl = 'players' AND key IN (" + keys + ")"));
+  std::map<std::string, proto::PlayerData> players;
+  for (std::string uid, hex; rows >> uid >> hex;) {
+    std::string value;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+      value.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+    }
+    players[uid] = parse_player(value);
   }
-  if (value.empty()) throw std::runtime_error("no row of " + uid);
-  return parse_player(value);
+  return players;
 }
 
 }  // namespace cm::test

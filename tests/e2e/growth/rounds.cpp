@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <random>
 #include <vector>
 
@@ -60,7 +61,10 @@ class Rounds {
     for (int i = 0; i < count && !testing::Test::HasFailure(); ++i) {
       round(i, faults_[static_cast<std::size_t>(i) % faults_.size()]);
     }
-    std::cout << count << " rounds, " << paid_ << " level-ups acknowledged, " << entered_ << " times entered\n";
+    std::cout << count << " rounds, " << paid_ << " level-ups acknowledged, " << lost_ << " lost, " << doubled_
+              << " doubled, " << entered_ << " times entered; seconds:";
+    for (const auto& [fault, seconds] : seconds_) std::cout << ' ' << fault << ' ' << seconds << ';';
+    std::cout << std::endl;
     if (!testing::Test::HasFailure()) return;
     for (Host* host : mesh_->hosts()) std::cerr << "--- a host's log\n" << tail(host->log(), 3000) << '\n';
   }
@@ -73,6 +77,7 @@ class Rounds {
   };
 
   void round(int number, const Fault& fault) {
+    const auto begun = Clock::now();
     std::deque<Buyer> buyers;
     std::atomic<bool> over = false;
     {
@@ -91,11 +96,20 @@ class Rounds {
       }
       over = true;
     }
+    const auto rows = stored(buyers);
     for (const Buyer& buyer : buyers) {
       SCOPED_TRACE("round " + std::to_string(number) + ", " + fault.of + ", " + buyer.uid());
-      check(buyer);
+      const auto row = rows.find(buyer.uid());
+      if (row == rows.end()) {
+        ADD_FAILURE() << "there is no row";
+      } else {
+        check(buyer, row->second);
+      }
     }
-    std::cout << "round " << number << ", " << fault.of << ": " << paid_ << " level-ups so far" << std::endl;
+    const std::chrono::duration<double> took = Clock::now() - begun;
+    seconds_[fault.of] += took.count();
+    std::cout << "round " << number << ", " << fault.of << ", " << took.count() << " s: " << paid_
+              << " level-ups so far" << std::endl;
   }
 
   static void shop(Buyer& buyer, const std::atomic<bool>& over) {
@@ -108,10 +122,20 @@ class Rounds {
     }
   }
 
-  void check(const Buyer& buyer) {
+  std::map<std::string, proto::PlayerData> stored(const std::deque<Buyer>& buyers) {
+    std::vector<std::string> uids;
+    for (const Buyer& buyer : buyers) uids.push_back(buyer.uid());
+    if (postgres_) return stored_in_postgres(*postgres_, uids);
+    std::map<std::string, proto::PlayerData> rows;
+    for (const auto& uid : uids) rows[uid] = stored_in_sqlite(mesh_->folder() / "data.db", uid);
+    return rows;
+  }
+
+  void check(const Buyer& buyer, const proto::PlayerData& row) {
     const std::uint64_t paid = buyer.paid();
-    const auto row = postgres_ ? stored_in_postgres(*postgres_, buyer.uid())
-                               : stored_in_sqlite(mesh_->folder() / "data.db", buyer.uid());
+    const std::uint64_t stored = row.level() - 1;
+    lost_ += paid > stored ? paid - stored : 0;
+    doubled_ += stored > paid ? stored - paid : 0;
     EXPECT_TRUE(buyer.each_level_once());
     EXPECT_EQ(row.level(), 1 + paid);
     EXPECT_EQ(row.spent(), paid * kPrice);
@@ -131,6 +155,9 @@ class Rounds {
   const unsigned seed_ = std::random_device{}();
   std::mt19937 random_{seed_};
   std::uint64_t paid_ = 0;
+  std::uint64_t lost_ = 0;
+  std::uint64_t doubled_ = 0;
+  std::map<std::string, double> seconds_;  // by what was killed
   int entered_ = 0;
 };
 
