@@ -139,6 +139,11 @@ void PostgresServer::stop() {
   if (!process_->wait()) throw std::runtime_error("PostgreSQL does not stop:\n" + process_->output());
 }
 
+void PostgresServer::stop_at_once() {
+  process_->signal(SIGQUIT);
+  if (!process_->wait()) throw std::runtime_error("PostgreSQL does not stop at once:\n" + process_->output());
+}
+
 std::vector<int> PostgresServer::processes() const {
   std::vector<int> all;
   for (const auto& entry : fs::directory_iterator("/proc")) {

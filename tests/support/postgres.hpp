@@ -33,9 +33,10 @@ class PostgresServer {
   // What psql prints of it, rows a line.
   std::string sql(const std::string& text, const std::string& database = "postgres") const;
 
-  void stop();   // in order: who is connected is told, and what runs is rolled back
-  void kill9();  // and those that it started
-  void start();  // again, on the same port; waits until it takes connections
+  void stop();          // in order: who is connected is told, and what runs is rolled back
+  void stop_at_once();  // an immediate shutdown: recovers at the next start, as after a crash
+  void kill9();         // and those that it started
+  void start();         // again, on the same port; waits until it takes connections
   void restart() {
     stop();
     start();
