@@ -133,7 +133,14 @@ class OnEveryWay : public testing::TestWithParam<Way> {
 #define CM_ON_EVERY_WAY(suite) \
   INSTANTIATE_TEST_SUITE_P(Ways, suite, testing::ValuesIn(cm::test::every_way()), testing::PrintToStringParamName())
 
-// For what is not of the wire, and for what takes long, whose tests have a client of each transport themselves.
+// For what is not of the wire and takes its time: by two ways that have nothing in common.
+#define CM_ON_TWO_WAYS(suite)                                                                                          \
+  INSTANTIATE_TEST_SUITE_P(                                                                                            \
+      Ways, suite,                                                                                                     \
+      testing::Values(cm::test::Way{cm::test::Shape::embedded, "tcp"}, cm::test::Way{cm::test::Shape::consul, "wss"}), \
+      testing::PrintToStringParamName())
+
+// For what has no client, or one of each transport in a test.
 #define CM_ON_DEPLOYMENTS(suite)                                                                                       \
   INSTANTIATE_TEST_SUITE_P(                                                                                            \
       Deployments, suite,                                                                                              \

@@ -79,7 +79,10 @@ TEST_P(Passwords, AreRefusedAndNotMadeWhenSettingsSaySo) {
   EXPECT_TRUE(wait_until([&] { return log_in_as({.uid = "ann"}).result() == proto::PlatformOff; }));
 }
 
-TEST_P(Passwords, WhoGuessesIsLockedOutAndNobodyElse) {
+class PasswordGuesses : public Passwords {};
+CM_ON_TWO_WAYS(PasswordGuesses);
+
+TEST_P(PasswordGuesses, AreCountedAndLockThatAccountAndNoOther) {
   const std::string cat = fresh("cat");
   const std::string dan = fresh("dan");
   ASSERT_EQ(create(cat).result(), proto::NoError);

@@ -131,7 +131,10 @@ TEST_P(Talk, WhoLeavesIsOnlineNoMore) {
   EXPECT_THAT(who(ann), Not(Contains(uid)));
 }
 
-TEST_P(Talk, TextAndRateAreLimitedWhileTheSettingsSaySo) {
+class TalkLimits : public OnEveryWay {};
+CM_ON_TWO_WAYS(TalkLimits);
+
+TEST_P(TalkLimits, AreOfTextAndRateWhileTheSettingsSaySo) {
   Client ann = player();
   {
     ScopedSetting longest(mesh(), "social/max_text", "5");

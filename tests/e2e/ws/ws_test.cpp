@@ -106,7 +106,7 @@ INSTANTIATE_TEST_SUITE_P(Tls, IndependentClient,
                                          Rule{"tls_1_2_is_refused_where_a_setting_wants_1_3", "tls", "narrow"},
                                          Rule{"who_asks_for_another_protocol_is_refused", "tls"},
                                          Rule{"tls_that_is_half_open_is_closed_and_the_others_served", "tls", "hasty"},
-                                         Rule{"what_is_no_tls_is_closed", "tls"},
+                                         Rule{"what_is_no_tls_is_closed", "tls", "hasty"},
                                          Rule{"a_changed_certificate_is_taken_under_traffic", "tls"}),
                          testing::PrintToStringParamName());
 
