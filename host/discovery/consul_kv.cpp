@@ -57,7 +57,9 @@ base::Status ConsulKvWatch::on_answer(const ConsulAnswer& answer, bool rewound) 
   auto map = consul::parse_kv(answer.absent() ? "[]" : answer.body, prefix_);
   if (!map) return map.error();
   if (known_ && !lost_ && rewound && older(*map)) lose();
-  const bool tell = !known_ || tell_again_ || *map != map_;
+  // An index that moved on with nothing else: something came and went unseen.
+  const bool tell = !known_ || tell_again_ || answer.index > index_ || *map != map_;
+  index_ = answer.index;
   known_ = true;
   tell_again_ = false;
   map_ = std::move(*map);

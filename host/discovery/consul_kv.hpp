@@ -36,6 +36,7 @@ class ConsulKvWatch {
   const std::shared_ptr<KvCallback> on_change_;
   BlockingQuery query_;
   Discovery::KvMap map_;
+  std::uint64_t index_ = 0;  // of the last answer
   bool known_ = false;
   bool tell_again_ = false;
   bool lost_ = false;          // told as lost until nothing of expected_ is missing

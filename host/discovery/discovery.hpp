@@ -73,8 +73,9 @@ class Discovery {
   using KvMap = std::map<std::string, KvEntry>;
 
   // Everything under a prefix, whole at each change, with no change invented while the KV cannot be reached. Called for
-  // the first time when it is known, and once, changed or not, when the KV is back after it could not be reached (so
-  // that a write that failed may be tried again). One watch a prefix: a second one replaces the first.
+  // the first time when it is known, and with what was there already when that may be news to who writes: when the KV
+  // is back after it could not be reached (a write failed), or something came and went between two looks (what was
+  // written is deleted). One watch a prefix: a second one replaces the first.
   // A KV that came back empty or older after a restart is reported with `lost` true: a key that is missing then is not
   // deleted but lost. The owner of the values keeps what it had and writes it back with put_if(key, value, 0), also
   // when that takes longer than reports are `lost`: until every key is there again, or about three TTLs. [any thread]

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -6,6 +7,7 @@
 #include "stored.hpp"
 
 using cellmesh::Client;
+using cellmesh::ServiceId;
 using cellmesh::Status;
 using social::contains;
 
@@ -32,13 +34,32 @@ void Social::handle(const proto::ChatREQ& req, const std::string& uid, Client cl
   say_to_all(req, uid, client);
 }
 
-// Also to those who blocked its author: it goes out as one message for each agent.
 void Social::say_to_all(const proto::ChatREQ& req, const std::string& uid, Client client) {
   const proto::ChatACK said = line(req, uid);
-  const Status status = clients().broadcast(said);
+  const Status status = send_to_all(said, uid);
   if (status == Status::too_large) return refuse(req, client, proto::TextTooLong, too_large);
   done(req, client, said.id(),
        status == Status::ok ? "" : cellmesh::format("said, but not to every agent: {}", status));
+}
+
+// One message for each agent; where somebody blocked its author, to the others there by name.
+Status Social::send_to_all(const proto::ChatACK& said, const std::string& uid) {
+  const auto* watchers = watchers_.find(uid);
+  if (watchers == nullptr || watchers->blocked_by().empty()) return clients().broadcast(said);
+  std::set<ServiceId> mixed;
+  for (const Client deaf : clients_of(watchers->blocked_by())) mixed.insert(deaf.agent());
+  std::vector<Client> others;
+  online_.for_each([&](const std::string& who, const Player& player) {
+    const Client other = client_of(player);
+    if (mixed.contains(other.agent()) && !contains(watchers->blocked_by(), who)) others.push_back(other);
+  });
+  Status status = clients().send(others, said);
+  for (const auto& agent : directory().list("agent")) {
+    if (mixed.contains(agent.service)) continue;
+    const Status sent = clients().broadcast(agent.service, said);
+    if (status == Status::ok) status = sent;
+  }
+  return status;
 }
 
 void Social::say_to_channel(const proto::ChatREQ& req, const std::string& uid, Client client) {

@@ -120,6 +120,7 @@ class Social : public cellmesh::Service<Social, proto::SocialSettings> {
   void handle(const proto::ChatREQ& req, const std::string& uid, Client client);
   void handle(const proto::WhoREQ& req, const std::string& uid, Client client);
   void say_to_all(const proto::ChatREQ& req, const std::string& uid, Client client);
+  Status send_to_all(const proto::ChatACK& said, const std::string& uid);
   void say_to_channel(const proto::ChatREQ& req, const std::string& uid, Client client);
   void done(const proto::ChatREQ& req, Client client, std::uint64_t id, const std::string& text = {});
   [[nodiscard]] proto::ChatACK line(const proto::ChatREQ& req, const std::string& uid);

@@ -72,6 +72,20 @@ TEST(Check, OnlyRunsWhatIsAskedForAndWhatThatNeeds) {
   EXPECT_NE(unknown.output.find("did you mean \"unload.nodelete\""), std::string::npos) << unknown.output;
 }
 
+TEST(Check, APluginTouchesNothingOfWhoRunsTheCheck) {
+  const TempDir folder;
+  const std::string here = folder.path().string();
+  const auto finished =
+      run({.command = {program().string(), "check", (shipped_plugins() / "data.so").string()},
+           .env = {{"HOME", here}, {"XDG_STATE_HOME", here}, {"CELLMESH_DATABASE", "sqlite:" + here + "/players.db"}},
+           .folder = here,
+           .log = {}},
+          seconds(600));
+  ASSERT_TRUE(finished);
+  EXPECT_EQ(finished->code, 0) << finished->output;
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(Check, MistakesAreUsageErrors) {
   EXPECT_EQ(check({}).code, 2);
   EXPECT_EQ(check({"no/such/file.so"}).code, 2);

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "support/deployment.hpp"
-#include "support/temp_dir.hpp"
 
 namespace cm::test {
 
@@ -17,10 +16,7 @@ namespace json = boost::json;
 
 inline Finished check(std::vector<std::string> words) {
   words.insert(words.begin(), {program().string(), "check"});
-  const TempDir state;  // where a plugin keeps what nobody told it to keep elsewhere
-  auto finished =
-      run({.command = std::move(words), .env = {{"XDG_STATE_HOME", state.path().string()}}, .folder = {}, .log = {}},
-          seconds(600));
+  auto finished = run({.command = std::move(words), .env = {}, .folder = {}, .log = {}}, seconds(600));
   if (!finished) throw std::runtime_error("cellmesh check does not end");
   return std::move(*finished);
 }

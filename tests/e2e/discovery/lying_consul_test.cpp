@@ -214,6 +214,22 @@ TEST(LyingConsulTest, AnIndexThatGoesBackWithTheSameValuesIsNone) {
   EXPECT_FALSE(node.kv.all().front().lost);
 }
 
+// Not a lie: a key that was written and deleted again between two looks.
+TEST(LyingConsulTest, AnIndexThatMovesOnWithTheSameValuesIsTold) {
+  std::atomic<int> asked{0};
+  LyingConsul consul(honest_but([&](const Request& request) {
+    const std::string body = "[" + kv_entry("t/a", "bmV3", 40) + "]";
+    if (asked++ == 0) return Reply{200, body, "100"};
+    if (request.index == 102) return Reply{LyingConsul::kStall};
+    return Reply{200, body, "102"};
+  }));
+  Node node(quick(consul.url()));
+  node.watch_kv("t/");
+  EXPECT_TRUE(eventually([&] { return node.kv.size() == 2; }));
+  EXPECT_TRUE(eventually([&] { return asked == 3; }));
+  EXPECT_EQ(node.kv.size(), 2U);
+}
+
 TEST(LyingConsulTest, OneThatHangsUpNowAndThenLosesNoWatch) {
   std::atomic<int> asked{0};
   std::atomic<bool> there{false};

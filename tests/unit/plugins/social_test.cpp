@@ -830,6 +830,24 @@ TEST_F(SocialPlugin, NeitherHearsTheOtherOnceOneBlocked) {
   EXPECT_EQ(tell(bob, "ann", "x").result(), proto::NoError);
 }
 
+TEST_F(SocialPlugin, WhoBlockedAPlayerDoesNotHearItAndAllOthersDoOnce) {
+  const Client cid = host.client(agent);
+  const ServiceId third_agent = host.up("agent#2@test");
+  const Client dan = host.client(third_agent);
+  enter(cid, "cid");
+  enter(dan, "dan");
+  settle();
+  friends(ann, proto::FriendREQ::Block, "bob");
+  host.clear();
+  EXPECT_EQ(say(bob, "hello").result(), proto::NoError);
+  for (const Client client : {bob, cid, dan}) EXPECT_EQ(host.sent<proto::ChatACK>(client).size(), 1U);
+  EXPECT_THAT(host.sent<proto::ChatACK>(ann), IsEmpty());
+  friends(ann, proto::FriendREQ::Unblock, "bob");
+  host.clear();
+  say(bob, "again");
+  EXPECT_EQ(host.one<proto::ChatACK>(ann).content(), "again");
+}
+
 TEST_F(SocialPlugin, ChannelLinesOfABlockedPlayerAreNotHeard) {
   const Client cid = host.client(agent);
   enter(cid, "cid");
