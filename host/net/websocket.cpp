@@ -1,6 +1,7 @@
 #include "net/websocket_stream.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstring>
 
@@ -126,6 +127,12 @@ void WebSocket::on_read(const error_code& ec, std::size_t bytes) {
     over_ = true;
     const bool ended = ec == websocket::error::closed || ec == asio::error::eof || ec == asio::error::operation_aborted;
     if (ended && refused_code_ != 0) return tell_reader();
+    // Beast says all that is wrong to the peer, but for what it cannot inflate. A server's frame, for only that does.
+    static const auto& inflating = error_code(beast::zlib::error::general).category();
+    if (ec.category() == inflating) {
+      static constexpr std::uint16_t kCode = websocket::close_code::bad_payload;
+      append(std::array{std::byte{0x88}, std::byte{2}, std::byte{kCode >> 8U}, std::byte{kCode & 0xffU}});
+    }
     return end(ended ? State::end : State::malformed);
   }
   if (closing_) return;  // Beast's close drops what still comes

@@ -477,6 +477,12 @@ async def messages_are_compressed_with_who_asks_for_it(login, agent):
     await plain.close()
 
 
+async def what_cannot_be_inflated_closes_with_1007(login, agent):
+    bare = Bare(agent, headers="Sec-WebSocket-Extensions: permessage-deflate\r\n")
+    bare.send(2, b"\xff" * 40, reserved=4)
+    expect_end(bare, 1007)
+
+
 async def what_inflates_beyond_the_limit_closes_with_1009(login, agent):
     client = await enter(login, agent)
     await client.send(echo(b"bomb", 64 << 20))

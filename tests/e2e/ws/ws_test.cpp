@@ -98,6 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"a_bad_request_gets_its_http_error", "ws"}, Rule{"a_bad_request_gets_its_http_error", "wss"},
         Rule{"a_page_of_another_origin_is_refused", "ws"}, Rule{"pages_of_named_origins_may_connect", "ws", "generous"},
         Rule{"messages_are_compressed_with_who_asks_for_it", "ws", "generous"},
+        Rule{"what_cannot_be_inflated_closes_with_1007", "ws", "generous"},
         Rule{"what_inflates_beyond_the_limit_closes_with_1009", "ws", "generous"}),
     testing::PrintToStringParamName());
 
