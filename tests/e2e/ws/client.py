@@ -478,7 +478,8 @@ async def messages_are_compressed_with_who_asks_for_it(login, agent):
 
 
 async def what_cannot_be_inflated_closes_with_1007(login, agent):
-    bare = Bare(agent, headers="Sec-WebSocket-Extensions: permessage-deflate\r\n")
+    bare = Bare(agent, headers="Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n")
+    assert b"permessage-deflate" in bare.header, bare.header
     bare.send(2, b"\xff" * 40, reserved=4)
     expect_end(bare, 1007)
 
