@@ -2,6 +2,9 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <system_error>
+
 #include <boost/asio/post.hpp>
 
 #include "net/frame.hpp"
@@ -9,21 +12,20 @@
 namespace cm::bots {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 using net::Address;
 
 namespace {
 
-std::string cure(const error_code& ec) {
-  if (ec == asio::error::no_descriptors) return "; raise the limit of open files: ulimit -n";
-  if (ec == asio::error::address_in_use || ec.value() == EADDRNOTAVAIL) {
+std::string cure(int error) {
+  if (error == EMFILE || error == ENFILE) return "; raise the limit of open files: ulimit -n";
+  if (error == EADDRNOTAVAIL || error == EADDRINUSE) {
     return "; this machine has no port left for that address: widen net.ipv4.ip_local_port_range, or run fewer robots";
   }
   return {};
 }
 
-std::string not_there(const Address& to, const error_code& ec) {
-  return "no connection to " + to.text() + ": " + ec.message() + cure(ec);
+std::string not_there(const std::string& to, int error) {
+  return "no connection to " + to + ": " + std::generic_category().message(error) + cure(error);
 }
 
 }  // namespace
@@ -42,35 +44,42 @@ Connection::~Connection() {
 void Connection::connect(const Address& to) {
   const auto endpoint = engine_.resolve(to.to);
   if (!endpoint) return end(endpoint.error().text);
-  connecting_ = std::make_unique<Socket>(engine_.context());
-  error_code ec;
-  connecting_->open(endpoint->protocol(), ec);
-  if (!ec) connecting_->non_blocking(true, ec);
-  if (ec) return end(not_there(to, ec));
-  connecting_->async_connect(*endpoint, [self = shared_from_this(), to](const error_code& failed) {
-    if (self->user_ == nullptr) return;
-    if (failed) return self->end(not_there(to, failed));
-    self->shake_hands(to);
-  });
-}
-
-void Connection::shake_hands(const Address& to) {
-  error_code ec;
-  net::Fd socket(connecting_->release(ec));
-  connecting_.reset();
-  if (ec) return end(not_there(to, ec));
+  to_ = engine_.intern(to.text());
+  net::Fd socket(::socket(endpoint->protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket || (::connect(socket.get(), endpoint->data(), static_cast<socklen_t>(endpoint->size())) != 0 &&
+                  errno != EINPROGRESS)) {
+    return end(not_there(*to_, errno));
+  }
   fd_ = socket.get();
   auto transport = engine_.transports().over(std::move(socket), to);
   if (!transport) return end(transport.error().text);
   transport_ = std::move(*transport);
   transport_->attach(*this);
-  transport_->handshake([this, to = to.is_tls() || to.is_websocket() ? to.text() : std::string()](bool ok) {
-    if (user_ == nullptr) return;
-    if (!ok) return end("no connection to " + to + ": " + ended());
-    open_ = true;
-    transport_->wait_read();
-    user_->on_open();
+  if (to.scheme == "tcp") {
+    waits_to_write_ = true;
+    return transport_->wait_write();
+  }
+  // Later: a quick server's answer may be here at once, and the user does not have this connection yet.
+  asio::post(engine_.context(), [self = shared_from_this()] {
+    if (self->user_ != nullptr) self->transport_->handshake([raw = self.get()](bool ok) { raw->opened(ok); });
   });
+}
+
+// Over TCP alone; where hands are shaken their first write tells.
+void Connection::connected() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) return end(not_there(*to_, error));
+  opened(true);
+}
+
+void Connection::opened(bool ok) {
+  if (user_ == nullptr) return;
+  if (!ok) return end("no connection to " + *to_ + ": " + ended());
+  open_ = true;
+  transport_->wait_read();
+  user_->on_open();
 }
 
 Connection::Sent Connection::send(std::uint16_t id, std::span<const std::byte> body) {
@@ -99,6 +108,8 @@ void Connection::flush() {
 
 void Connection::on_writable() {
   waits_to_write_ = false;
+  if (user_ == nullptr) return;
+  if (!open_) return connected();
   flush();
 }
 
@@ -139,8 +150,6 @@ void Connection::end(const std::string& why) {
 void Connection::close(bool abort) {
   if (user_ == nullptr) return;
   user_ = nullptr;
-  error_code ec;
-  if (connecting_) connecting_->close(ec);
   if (!transport_) return;
   if (abort) {
     const linger now{1, 0};

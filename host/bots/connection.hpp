@@ -6,8 +6,6 @@
 #include <span>
 #include <string>
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include "bots/engine.hpp"
 #include "net/address.hpp"
 #include "net/buffer.hpp"
@@ -48,10 +46,9 @@ class Connection : public std::enable_shared_from_this<Connection>, private net:
   static constexpr std::size_t kMostUnsent = 256U << 10U;
 
  private:
-  using Socket = boost::asio::ip::tcp::socket;
-
   void connect(const net::Address& to);
-  void shake_hands(const net::Address& to);
+  void connected();
+  void opened(bool ok);
   // Of the transport.
   void on_readable() override;
   void on_writable() override;
@@ -61,9 +58,9 @@ class Connection : public std::enable_shared_from_this<Connection>, private net:
   [[nodiscard]] std::string ended() const;
 
   Engine& engine_;
-  User* user_;                                 // null when it is over
-  std::unique_ptr<Socket> connecting_;         // until it has connected
-  std::unique_ptr<net::Transport> transport_;  // from then on
+  User* user_;  // null when it is over
+  const std::string* to_ = nullptr;
+  std::unique_ptr<net::Transport> transport_;
   net::FrameReader reader_;
   net::Buffer out_;
   int fd_ = -1;  // the transport's

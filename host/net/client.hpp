@@ -23,7 +23,8 @@ class ClientTransports {
   ClientTransports(const ClientTransports&) = delete;
   ClientTransports& operator=(const ClientTransports&) = delete;
 
-  // Over a socket that is connected to `to`; its handshake() comes next.
+  // Over a socket that is connected to `to`, or about to be; its handshake() comes next, which waits for that, but over
+  // TCP.
   base::Result<std::unique_ptr<Transport>> over(Fd socket, const Address& to);
 
  private:

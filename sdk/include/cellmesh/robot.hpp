@@ -84,8 +84,8 @@ class Robot : public Service<T, Settings> {
     raw.secret = how.secret.empty() ? nullptr : how.secret.c_str();
     return detail::ask(ext(), &cm_host_robot::login, host(), &raw);
   }
-  // Connects to `tcp://host:port` and nothing more: for servers with a login of their own. Status::invalid for what is
-  // no address.
+  // Connects to `tcp://host:port`, or by tls, ws or wss, and nothing more: for servers with a login of their own.
+  // Status::invalid for what is no address.
   Status connect(const std::string& url) { return detail::ask(ext(), &cm_host_robot::connect, host(), url.c_str()); }
 
   // Sends to the server. Status::unavailable: not connected; backpressure: it does not read; too_large.

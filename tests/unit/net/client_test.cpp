@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace cm::net {
@@ -89,6 +90,30 @@ TEST_P(ByHandshake, AServerOfAnotherKindIsNoServer) {
   const std::string text = "220 mail.example.org ready\r\n";
   ASSERT_EQ(::send(other.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
   EXPECT_THAT(refusal(), testing::AllOf(testing::StartsWith("no "), HasSubstr("; see that the address is")));
+}
+
+// The listener's queue is full: it answers nobody until somebody is taken from it.
+TEST_P(ByHandshake, ASocketThatStillConnectsIsWaitedFor) {
+  Tcp::acceptor busy(context, Tcp::endpoint(boost::asio::ip::make_address("127.0.0.1"), 0), false);
+  busy.listen(0);
+  const auto to = busy.local_endpoint();
+  std::vector<Fd> queue;
+  bool waits = false;
+  while (!waits && queue.size() < 20) {
+    Fd& last = queue.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (::connect(last.get(), to.data(), static_cast<socklen_t>(to.size())) == 0) continue;
+    pollfd writable{last.get(), POLLOUT, 0};
+    waits = ::poll(&writable, 1, 50) == 0;
+  }
+  ASSERT_TRUE(waits);
+  call(std::move(queue.back()), *Address::parse(std::string(GetParam()) + "://localhost:1"), trusted);
+  queue.pop_back();
+  ASSERT_TRUE(until([turns = 0]() mutable { return ++turns > 10; }));
+  EXPECT_FALSE(client->opened.has_value());
+  for (std::size_t i = 0; i < queue.size(); ++i) (void)busy.accept();
+  server = std::make_unique<End>(serve(GetParam(), Fd(busy.accept().release())));
+  server->shake_hands();
+  EXPECT_TRUE(both_open()) << client->transport->trouble();
 }
 
 INSTANTIATE_TEST_SUITE_P(Net, ByHandshake, testing::Values("tls", "ws", "wss"),
