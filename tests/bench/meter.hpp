@@ -24,12 +24,13 @@ class Meter {
   };
   [[nodiscard]] Spent stop();
 
-  // Resident memory in bytes.
+  // Resident memory in bytes; and what of it is the process's alone.
   [[nodiscard]] static std::uint64_t resident(pid_t pid);
+  [[nodiscard]] static std::uint64_t own_memory(pid_t pid);
+  // What it has spent so far.
+  [[nodiscard]] static std::uint64_t cpu_ns(pid_t pid);
 
  private:
-  [[nodiscard]] std::uint64_t cpu_ns() const;
-
   const pid_t pid_;
   std::vector<int> counters_;  // one a thread that existed at start(); later ones inherit
   bool counting_ = false;

@@ -16,6 +16,14 @@ constexpr unsigned kGatewayCore = 0;
 unsigned client_core() { return 1 % cores(); }
 unsigned backend_core() { return cores() > 2 ? 2 : client_core(); }
 
+// For this process and what it starts from here on, until it is moved.
+test::Deployment::Options on_client_core() {
+  pin(::getpid(), client_core());
+  return {.arguments = {"--io-workers", "1"}, .env = {}, .tokens = false};
+}
+
+}  // namespace
+
 void pin(pid_t pid, unsigned core) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -24,14 +32,6 @@ void pin(pid_t pid, unsigned core) {
     ::sched_setaffinity(std::stoi(task.path().filename()), sizeof set, &set);
   }
 }
-
-// For this process and what it starts from here on, until it is moved.
-test::Deployment::Options on_client_core() {
-  pin(::getpid(), client_core());
-  return {.arguments = {"--io-workers", "1"}, .env = {}, .tokens = false};
-}
-
-}  // namespace
 
 fs::path beside_this(const char* name) { return fs::read_symlink("/proc/self/exe").parent_path() / name; }
 
@@ -44,12 +44,20 @@ EchoServer::EchoServer()
   pin(process_.pid(), backend_core());
 }
 
-Haproxy::Haproxy(const std::string& backend_port) : port_(std::to_string(test::free_port())) {
+Haproxy::Haproxy(const std::string& backend_port, int most_clients, const std::optional<Tls>& tls)
+    : port_(std::to_string(test::free_port())) {
+  std::string ends;
+  if (tls) {
+    test::write_file(folder_ / "both.pem", test::read_file(tls->certificate) + test::read_file(tls->private_key));
+    ends = " ssl crt " + (folder_ / "both.pem").string();
+  }
+  const std::string most = std::to_string(most_clients);
   test::write_file(folder_ / "haproxy.cfg",
-                   "global\n  nbthread 1\n  maxconn 2000\n"
-                   "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n"
-                   "listen hop\n  bind 127.0.0.1:" +
-                       port_ + "\n  server echo 127.0.0.1:" + backend_port + "\n");
+                   "global\n  nbthread 1\n  maxconn " + most +
+                       "\n"
+                       "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 600s\n  timeout server 600s\n"
+                       "listen hop\n  maxconn " +
+                       most + "\n  bind 127.0.0.1:" + port_ + ends + "\n  server it 127.0.0.1:" + backend_port + "\n");
   process_ = std::make_unique<test::Process>(test::ProcessOptions{
       .command = {"haproxy", "-db", "-f", (folder_ / "haproxy.cfg").string()}, .env = {}, .folder = {}, .log = {}});
   const bool up = test::wait_until([&] {

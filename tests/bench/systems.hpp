@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,19 @@ class EchoServer {
   std::string port_;
 };
 
+// This core for a process and what it starts from here on, until it is moved.
+void pin(pid_t pid, unsigned core);
+
 // haproxy in mode tcp, on one thread, before a server on this port.
 class Haproxy {
  public:
-  explicit Haproxy(const std::string& backend_port);
+  struct Tls {
+    std::filesystem::path certificate;
+    std::filesystem::path private_key;
+  };
+  explicit Haproxy(const std::string& backend_port) : Haproxy(backend_port, 2000, std::nullopt) {}
+  // `tls`: it ends that, and the server gets what was in it.
+  Haproxy(const std::string& backend_port, int most_clients, const std::optional<Tls>& tls);
   [[nodiscard]] const std::string& port() const { return port_; }
   [[nodiscard]] pid_t pid() const { return process_->pid(); }
 
