@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -27,17 +26,6 @@ namespace {
 
 constexpr auto retry_delay = 20ms;
 constexpr std::chrono::milliseconds answer_patience = 10s;  // with an asker that has no room for its answer
-
-std::string bytes_of(const Request& request) {
-  const cm_request raw = request.raw();
-  return {reinterpret_cast<const char*>(&raw), sizeof raw};
-}
-
-Request request_of(const std::string& bytes) {
-  cm_request raw{};
-  if (bytes.size() == sizeof raw) std::memcpy(&raw, bytes.data(), sizeof raw);
-  return Request(raw);
-}
 
 }  // namespace
 
@@ -116,7 +104,7 @@ class Data : public cellmesh::Service<Data, proto::DataSettings> {
     step.set_id(id);
     queue_.add(id, step, now());
     proto::DataWaiting& row = waiting_[id];
-    row.set_request(bytes_of(request()));
+    row.set_request(request().bytes());
     row.set_since_ms(now().count());
     *row.mutable_step() = std::move(step);
     pump();
@@ -229,7 +217,7 @@ class Data : public cellmesh::Service<Data, proto::DataSettings> {
   void finish(Id id, const proto::DataStepDone& answer) {
     count(answer);
     queue_.remove(id);
-    if (tell(request_of(waiting_.find(id)->request()), answer) != Status::backpressure) {
+    if (tell(Request::from_bytes(waiting_.find(id)->request()), answer) != Status::backpressure) {
       waiting_.erase(id);
       return;
     }
@@ -255,7 +243,7 @@ class Data : public cellmesh::Service<Data, proto::DataSettings> {
     std::erase_if(unsent_, [&](Id id) {
       const proto::DataWaiting& row = *waiting_.find(id);
       const bool late = std::chrono::milliseconds(row.since_ms()) < now() - answer_patience;
-      if (!late && tell(request_of(row.request()), row.answer()) == Status::backpressure) return false;
+      if (!late && tell(Request::from_bytes(row.request()), row.answer()) == Status::backpressure) return false;
       unsent_bytes_ -= row.answer().ByteSizeLong();
       waiting_.erase(id);
       return true;

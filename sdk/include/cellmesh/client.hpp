@@ -8,8 +8,10 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "abi/timer.h"
 #include "abi/types.h"
@@ -71,6 +73,16 @@ class Request {
   [[nodiscard]] constexpr bool waits() const { return raw_.call != 0; }
   // As the ABI has it.
   [[nodiscard]] constexpr const cm_request& raw() const { return raw_; }
+
+  // As bytes, for a field of a state or of a table's row: so it survives a reload. They mean nothing in another
+  // process. Since 1.1.
+  [[nodiscard]] std::string bytes() const { return {reinterpret_cast<const char*>(&raw_), sizeof raw_}; }
+  // Back from its bytes. Of other bytes: one that nobody waits for. Since 1.1.
+  [[nodiscard]] static Request from_bytes(std::string_view bytes) {
+    cm_request raw{};
+    if (bytes.size() == sizeof raw) std::memcpy(&raw, bytes.data(), sizeof raw);
+    return Request(raw);
+  }
 
  private:
   cm_request raw_{};

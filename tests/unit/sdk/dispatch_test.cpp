@@ -156,6 +156,25 @@ TEST_F(Reply, KeptRequestIsAnsweredFromAnotherMessage) {
   EXPECT_EQ(acts[2].request.call, second.request.raw().call);
 }
 
+TEST(Request, ComesBackFromItsBytes) {
+  const cellmesh::Request kept(cm_request{3, 0, 7, {5, 0, 41}});
+  const auto back = cellmesh::Request::from_bytes(kept.bytes());
+  EXPECT_EQ(back.from(), cellmesh::ServiceId(3));
+  EXPECT_EQ(back.client(), cellmesh::Client(cellmesh::ServiceId(5), 41));
+  EXPECT_EQ(back.raw().call, 7U);
+}
+
+TEST(Request, FromOtherBytesIsOneThatNobodyWaitsFor) {
+  std::string bytes = cellmesh::Request(cm_request{3, 0, 7, {5, 0, 41}}).bytes();
+  bytes.pop_back();
+  for (const std::string& other : {std::string(), bytes, bytes + "more"}) {
+    const auto request = cellmesh::Request::from_bytes(other);
+    EXPECT_FALSE(request.waits());
+    EXPECT_FALSE(request.from());
+    EXPECT_FALSE(request.client());
+  }
+}
+
 TEST_F(Reply, BetweenMessagesAnswersNobody) {
   host.up("game#0@test");
   EXPECT_THAT(host.did(), IsEmpty());
