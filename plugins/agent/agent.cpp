@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "../clock/since_1970.hpp"
 #include "../frontend/listeners.hpp"
 #include "../tokens/public_key.hpp"
 #include "presence.hpp"
@@ -37,11 +38,6 @@ constexpr auto key_patience = 2s;  // for a key that was published just now
 constexpr std::size_t max_waiting = 1'000;
 constexpr auto tidy_period = 10s;
 
-std::int64_t since_1970_ms() {
-  const auto time = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
-}
-
 cellmesh::FrontendOptions frontend_options(const proto::AgentSettings& settings) {
   cellmesh::FrontendOptions options;
   options.routes = true;
@@ -56,8 +52,6 @@ cellmesh::FrontendOptions frontend_options(const proto::AgentSettings& settings)
   options.max_refused = settings.max_refused();
   return options;
 }
-
-std::int64_t unix_now() { return since_1970_ms() / 1000; }
 
 std::string random_hex() {
   std::random_device random;
@@ -191,7 +185,7 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
  private:
   // The token first, and what it says alone: a client's word counts for nothing.
   void look_at(const proto::VerifyREQ& req, Client client, bool may_wait) {
-    const std::int64_t now = unix_now();
+    const std::int64_t now = since_1970::seconds();
     auto found = tokens_.check(req.game_token(), {audience_, now, settings().clock_skew_sec()});
     if (found.result == proto::TokenKeyUnknown && may_wait && waiting_.size() < max_waiting) {
       waiting_[client] = req;
@@ -223,7 +217,8 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     const auto* waiting = waiting_.find(client);
     if (waiting == nullptr) return;
     const proto::VerifyREQ req = *waiting;
-    if (may_wait && tokens_.check(req.game_token(), {audience_, unix_now(), 0}).result == proto::TokenKeyUnknown)
+    if (may_wait &&
+        tokens_.check(req.game_token(), {audience_, since_1970::seconds(), 0}).result == proto::TokenKeyUnknown)
       return;
     waiting_.erase(client);
     look_at(req, client, false);
@@ -259,7 +254,7 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
       return turn_away(client, proto::GameNotFound, to_string(status));
     }
     entry->set_verified(true);
-    entry->set_entered_at_ms(since_1970_ms());
+    entry->set_entered_at_ms(since_1970::milliseconds());
     const auto [online, is_new] = online_.try_emplace(entry->uid(), client);
     if (!is_new) {
       clients().close(std::exchange(online->second, client), CloseReason::replaced, std::string(replaced_text));
@@ -274,7 +269,7 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     gateway().release(client);
   }
 
-  void tidy() { spent_.tidy(unix_now()); }
+  void tidy() { spent_.tidy(since_1970::seconds()); }
 
   // The game that the client is to enter; none when it is not up, or is no game.
   ServiceId game_of(const std::string& id) {

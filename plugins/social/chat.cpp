@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "../clock/since_1970.hpp"
 #include "social.hpp"
 #include "stored.hpp"
 
@@ -97,14 +98,14 @@ proto::ChatACK Social::line(const proto::ChatREQ& req, const std::string& uid) {
   said.set_channel(req.channel());
   said.set_to(req.to());
   said.set_id(next_id());
-  said.set_sent_at_ms(social::since_1970_ms());
+  said.set_sent_at_ms(since_1970::milliseconds());
   said_.add();
   return said;
 }
 
 // Microseconds since 1970, or one more than the last: below 2^53, so that JavaScript can count them.
 std::uint64_t Social::next_id() {
-  last_id_ = std::max(last_id_ + 1, static_cast<std::uint64_t>(social::since_1970_ms()) * 1000);
+  last_id_ = std::max(last_id_ + 1, static_cast<std::uint64_t>(since_1970::milliseconds()) * 1000);
   return last_id_;
 }
 

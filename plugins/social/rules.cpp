@@ -35,9 +35,4 @@ bool good_channel(std::string_view name) {
          std::all_of(name.begin(), name.end(), [](char c) { return small_or_digit(c) || c == '-'; });
 }
 
-std::int64_t since_1970_ms() {
-  const auto time = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
-}
-
 }  // namespace social

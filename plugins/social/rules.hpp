@@ -22,6 +22,4 @@ proto::ResultCode check_text(std::string_view text, std::uint32_t most);
 // 1 to 32 of a-z, 0-9 and "-".
 bool good_channel(std::string_view name);
 
-std::int64_t since_1970_ms();
-
 }  // namespace social
