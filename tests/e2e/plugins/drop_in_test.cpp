@@ -16,16 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string greeting(Client& client, const std::string& name) {
-  client.send(message_id("demoGreetREQ"), text_message(name));
-  for (;;) {
-    const auto frame = client.read();
-    if (!frame) throw std::runtime_error("closed");
-    if (frame->is<proto::NoticeACK>()) return frame->as<proto::NoticeACK>().text();
-    if (frame->id == message_id("demoGreetACK")) return frame->body.substr(2);
-  }
-}
-
 TEST(DropIn, PluginOfAThirdPartyAnswersAClientAfterOneKvWrite) {
   TempDir folder;
   // What they do: an installed cellmesh, a folder with three files, CMake.
@@ -51,14 +41,14 @@ TEST(DropIn, PluginOfAThirdPartyAnswersAClientAfterOneKvWrite) {
 
   std::string answer;
   ASSERT_TRUE(wait_until([&] {
-    answer = greeting(player, "Ann");
+    answer = greeting(player, "demoGreet", "Ann");
     return answer.starts_with("Hello, Ann, for the ");
   })) << answer
       << tail(host.log());
-  EXPECT_EQ(greeting(player, "Ann"), "Hello, Ann, for the 2. time");
+  EXPECT_EQ(greeting(player, "demoGreet", "Ann"), "Hello, Ann, for the 2. time");
   EXPECT_EQ(mesh.consul().kv_get("cellmesh/config/greeter/greeting"), "Hello");
   mesh.consul().kv_put("cellmesh/config/greeter/greeting", "Ahoy");
-  EXPECT_TRUE(wait_until([&] { return greeting(player, "Ann").starts_with("Ahoy"); }, seconds(1)));
+  EXPECT_TRUE(wait_until([&] { return greeting(player, "demoGreet", "Ann").starts_with("Ahoy"); }, seconds(1)));
 }
 
 TEST(DropIn, PluginCopiedIntoTheFolderOfADevHostServesAtOnce) {

@@ -12,16 +12,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-std::string greeting(Client& client, const std::string& name) {
-  client.send(message_id("my_game_protoHelloREQ"), text_message(name));
-  for (;;) {
-    const auto frame = client.read();
-    if (!frame) throw std::runtime_error("closed");
-    if (frame->is<proto::NoticeACK>()) return frame->as<proto::NoticeACK>().text();
-    if (frame->id == message_id("my_game_protoHelloACK")) return frame->body.substr(2);
-  }
-}
-
 TEST(NewPlugin, BuildsTestsAndServesAsItIs) {
   TempDir folder;
   const fs::path prefix = folder / "prefix";
@@ -38,8 +28,10 @@ TEST(NewPlugin, BuildsTestsAndServesAsItIs) {
   Client player = mesh.player();
   fs::copy(game / "build" / "plugins" / "my_game.so", folder / "plugins" / "my_game.so");
   std::string answer;
-  ASSERT_TRUE(wait_until([&] { return (answer = greeting(player, "Ann")).starts_with("Hello, Ann!"); })) << answer;
-  EXPECT_EQ(greeting(player, "Bob"), "Hello, Bob! You are visitor 2.");
+  ASSERT_TRUE(wait_until([&] {
+    return (answer = greeting(player, "my_game_protoHello", "Ann")).starts_with("Hello, Ann!");
+  })) << answer;
+  EXPECT_EQ(greeting(player, "my_game_protoHello", "Bob"), "Hello, Bob! You are visitor 2.");
 
   must_run({"cmake", "--install", "build"}, game);
   EXPECT_TRUE(fs::exists(prefix / CM_E2E_LIBDIR / "cellmesh" / "plugins" / "my_game.so")) << "where a host looks";

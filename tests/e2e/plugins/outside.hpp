@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/client.hpp"
 #include "support/process.hpp"
 
 namespace cm::test {
@@ -27,6 +28,17 @@ inline void install_to(const std::filesystem::path& prefix) {
 // A message whose first field is this text, which is short.
 inline std::string text_message(const std::string& text) {
   return std::string{'\x0a', static_cast<char>(text.size())} + text;
+}
+
+// What `<message>REQ` with a name is answered, by `<message>ACK` or a notice.
+inline std::string greeting(Client& client, const std::string& message, const std::string& name) {
+  client.send(message_id(message + "REQ"), text_message(name));
+  for (;;) {
+    const auto frame = client.read();
+    if (!frame) throw std::runtime_error("closed");
+    if (frame->is<proto::NoticeACK>()) return frame->as<proto::NoticeACK>().text();
+    if (frame->id == message_id(message + "ACK")) return frame->body.substr(2);
+  }
 }
 
 }  // namespace cm::test

@@ -5,14 +5,10 @@
 #include "gateway/peers.hpp"
 #include "gateway/registrar.hpp"
 #include "unit/gateway/fake_discovery.hpp"
+#include "unit/gateway/nowhere.hpp"
 
 namespace cm::gateway {
 namespace {
-
-class Nowhere : public routing::Destination {
- public:
-  routing::Delivery deliver(const routing::Envelope&) override { return routing::Delivery::sent; }
-};
 
 discovery::ServiceRecord record(const std::string& kind, const std::string& group, const std::string& boot,
                                 const std::string& mesh = "m") {

@@ -11,6 +11,7 @@
 #include "gateway/folder_watch.hpp"
 #include "gateway/ready_file.hpp"
 #include "gateway/task_thread.hpp"
+#include "unit/gateway/nowhere.hpp"
 
 namespace cm::gateway {
 namespace {
@@ -23,11 +24,6 @@ struct Folder {
   }
   ~Folder() { fs::remove_all(path); }
   fs::path path;
-};
-
-class Nowhere : public routing::Destination {
- public:
-  routing::Delivery deliver(const routing::Envelope&) override { return routing::Delivery::sent; }
 };
 
 // Of every service that has an address: TCP there, and a WebSocket.

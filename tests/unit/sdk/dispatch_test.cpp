@@ -11,18 +11,18 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 // Writes down which overload got what.
-std::vector<std::string> seen;
+std::vector<std::string> handled;
 
 class Both : public cellmesh::Service<Both> {
  public:
   void on(const probe::AskREQ& req, Client from) {
-    seen.push_back("client " + std::to_string(from.session()) + " " + req.text());
+    handled.push_back("client " + std::to_string(from.session()) + " " + req.text());
   }
   void on(const probe::AskREQ& req, cellmesh::Sender from) {
-    seen.push_back("service " + directory().name(from.id()) + " " + req.text());
+    handled.push_back("service " + directory().name(from.id()) + " " + req.text());
   }
-  void on(const probe::LoadREQ& req) { seen.push_back("plain " + req.key()); }
-  void on(const probe::NewsACK& news, Client /*from*/) { seen.push_back("client only " + news.text()); }
+  void on(const probe::LoadREQ& req) { handled.push_back("plain " + req.key()); }
+  void on(const probe::NewsACK& news, Client /*from*/) { handled.push_back("client only " + news.text()); }
   Status on(const probe::TickREQ& /*req*/, cellmesh::Sender from) {
     return from.waits() ? Status::refused : Status::ok;
   }
@@ -30,7 +30,7 @@ class Both : public cellmesh::Service<Both> {
 
 class Dispatch : public testing::Test, public Fixture<Both> {
  protected:
-  void SetUp() override { seen.clear(); }
+  void SetUp() override { handled.clear(); }
   static probe::AskREQ ask(const std::string& text) {
     probe::AskREQ req;
     req.set_text(text);
@@ -45,35 +45,35 @@ class Dispatch : public testing::Test, public Fixture<Both> {
 
 TEST_F(Dispatch, ClientsMessageReachesTheClientOverload) {
   EXPECT_EQ(host.deliver(ask("hi"), alice), Status::ok);
-  EXPECT_THAT(seen, ElementsAre("client 1 hi"));
+  EXPECT_THAT(handled, ElementsAre("client 1 hi"));
 }
 
 TEST_F(Dispatch, ServicesMessageReachesTheSenderOverload) {
   EXPECT_EQ(host.deliver(ask("hi"), data), Status::ok);
   EXPECT_EQ(host.ask(ask("ho"), data).status, Status::ok);
-  EXPECT_THAT(seen, ElementsAre("service data#0@test hi", "service data#0@test ho"));
+  EXPECT_THAT(handled, ElementsAre("service data#0@test hi", "service data#0@test ho"));
 }
 
 TEST_F(Dispatch, CallOnBehalfOfAClientReachesTheClientOverload) {
   EXPECT_EQ(host.ask(ask("hi"), data, bob).status, Status::ok);
-  EXPECT_THAT(seen, ElementsAre("client 2 hi"));
+  EXPECT_THAT(handled, ElementsAre("client 2 hi"));
 }
 
 TEST_F(Dispatch, ClientNeverReachesAnOverloadMadeForServices) {
   EXPECT_EQ(host.deliver(load("k"), alice), Status::unhandled);
   EXPECT_EQ(host.deliver(probe::TickREQ(), alice), Status::unhandled);
-  EXPECT_THAT(seen, IsEmpty());
+  EXPECT_THAT(handled, IsEmpty());
 }
 
 TEST_F(Dispatch, PlainOverloadTakesServicesMessagesAndCallsOnBehalf) {
   EXPECT_EQ(host.deliver(load("a"), data), Status::ok);
   EXPECT_EQ(host.ask(load("b"), data, bob).status, Status::ok);
-  EXPECT_THAT(seen, ElementsAre("plain a", "plain b"));
+  EXPECT_THAT(handled, ElementsAre("plain a", "plain b"));
 }
 
 TEST_F(Dispatch, ServiceDoesNotReachAClientOverloadWithoutAClient) {
   EXPECT_EQ(host.deliver(probe::NewsACK(), data), Status::unhandled);
-  EXPECT_THAT(seen, IsEmpty());
+  EXPECT_THAT(handled, IsEmpty());
 }
 
 TEST_F(Dispatch, MessageWithoutOverloadIsUnhandled) {
@@ -84,20 +84,20 @@ TEST_F(Dispatch, MessageWithoutOverloadIsUnhandled) {
 
 TEST_F(Dispatch, BodyThatDoesNotParseIsABadMessage) {
   EXPECT_EQ(memory.deliver({0, 0, 0, alice.raw()}, message_id<probe::AskREQ>, "\x0a\xff garbage"), CM_BAD_MESSAGE);
-  EXPECT_THAT(seen, IsEmpty());
+  EXPECT_THAT(handled, IsEmpty());
   EXPECT_THAT(faults(memory), IsEmpty());
 }
 
 TEST_F(Dispatch, NothingOfAMessageShowsInTheNext) {
   host.deliver(ask("first"), alice);
   host.deliver(probe::AskREQ(), alice);
-  EXPECT_THAT(seen, ElementsAre("client 1 first", "client 1 "));
+  EXPECT_THAT(handled, ElementsAre("client 1 first", "client 1 "));
 }
 
 TEST_F(Dispatch, LargestMessageArrivesWhole) {
   const std::string text(1U << 20U, 'x');
   EXPECT_EQ(host.deliver(ask(text), alice), Status::ok);
-  EXPECT_THAT(seen, ElementsAre("client 1 " + text));
+  EXPECT_THAT(handled, ElementsAre("client 1 " + text));
 }
 
 TEST_F(Dispatch, StatusOfAHandlerIsTold) {

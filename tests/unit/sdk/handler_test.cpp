@@ -13,30 +13,30 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::vector<std::string> seen;
-std::function<void(class Asker&)> act;  // what the next TickREQ does
+std::vector<std::string> came;
+std::function<void(class Asker&)> ask;  // what the next TickREQ does
 
 // Names handlers of every kind.
 class Asker : public cellmesh::Service<Asker> {
  public:
-  void on(const probe::TickREQ& /*tick*/) { act(*this); }
+  void on(const probe::TickREQ& /*tick*/) { ask(*this); }
   void on(const probe::NewsACK& news, cellmesh::Sender from) {
-    seen.push_back("plain news " + news.text() + " of " + directory().name(from.id()));
+    came.push_back("plain news " + news.text() + " of " + directory().name(from.id()));
   }
   void on_lost(std::string_view channel, std::uint64_t lost) {
-    seen.push_back("lost " + std::string(channel) + " " + std::to_string(lost));
+    came.push_back("lost " + std::string(channel) + " " + std::to_string(lost));
   }
 
   void on_loaded(const probe::LoadACK& ack, cellmesh::Status status, cellmesh::Client client, const std::string& note) {
-    seen.push_back(ack.value() + "|" + std::string(to_string(status)) + "|" + std::to_string(client.session()) + "|" +
+    came.push_back(ack.value() + "|" + std::string(to_string(status)) + "|" + std::to_string(client.session()) + "|" +
                    note);
   }
   void on_bare(const probe::LoadACK& /*ack*/, cellmesh::Status status) {
-    seen.push_back("bare " + std::string(to_string(status)));
+    came.push_back("bare " + std::string(to_string(status)));
   }
-  void on_tick(std::uint64_t n) { seen.push_back("tick " + std::to_string(n)); }
+  void on_tick(std::uint64_t n) { came.push_back("tick " + std::to_string(n)); }
   void on_news(const probe::NewsACK& news, const cellmesh::ChannelInfo& info, int n) {
-    seen.push_back(std::string(info.channel) + ": " + news.text() + " lost " + std::to_string(info.lost) + " from " +
+    came.push_back(std::string(info.channel) + ": " + news.text() + " lost " + std::to_string(info.lost) + " from " +
                    directory().name(info.from) + " cookie " + std::to_string(n));
   }
   static std::string twice(const std::string& text) { return text + text; }
@@ -46,17 +46,17 @@ class Asker : public cellmesh::Service<Asker> {
     return ack;
   }
   void on_twice(const std::string& text, cellmesh::Status status, int n) {
-    seen.push_back(text + " " + std::string(to_string(status)) + " " + std::to_string(n));
+    came.push_back(text + " " + std::string(to_string(status)) + " " + std::to_string(n));
   }
-  void on_load_done(const probe::LoadACK& ack, cellmesh::Status /*status*/) { seen.push_back(ack.value()); }
+  void on_load_done(const probe::LoadACK& ack, cellmesh::Status /*status*/) { came.push_back(ack.value()); }
 };
 
 class Handler : public testing::Test, public Fixture<Asker> {
  protected:
-  void SetUp() override { seen.clear(); }
+  void SetUp() override { came.clear(); }
   // Lets the service do something.
   void when(std::function<void(Asker&)> what) {
-    act = std::move(what);
+    ask = std::move(what);
     EXPECT_EQ(host.deliver(probe::TickREQ(), data), Status::ok);
   }
   // Lets it call with a request of no content.
@@ -88,7 +88,7 @@ TEST_F(Handler, AnswerComesBackToItsNameWithItsCookie) {
   EXPECT_FALSE(call.client);
   EXPECT_EQ(memory.calls().at(0).handler, "Asker::on_loaded");
   EXPECT_EQ(host.answer(call, loaded("v")), Status::ok);
-  EXPECT_THAT(seen, ElementsAre("v|ok|1|note"));
+  EXPECT_THAT(came, ElementsAre("v|ok|1|note"));
 }
 
 TEST_F(Handler, StatusComesWithAnEmptyAnswer) {
@@ -96,13 +96,13 @@ TEST_F(Handler, StatusComesWithAnEmptyAnswer) {
     EXPECT_EQ(service.call<&Asker::on_loaded>(data, probe::LoadREQ(), alice, ""), Status::ok);
   });
   EXPECT_EQ(host.fail_call(host.call<probe::LoadREQ>(), Status::refused), Status::ok);
-  EXPECT_THAT(seen, ElementsAre("|refused|1|"));
+  EXPECT_THAT(came, ElementsAre("|refused|1|"));
 }
 
 TEST_F(Handler, AnswerOfAnotherTypeOrThatDoesNotParseIsToldAsSuch) {
   EXPECT_EQ(host.answer(call_bare(), probe::AskACK()), Status::bad_message);
   EXPECT_EQ(memory.answer(call_bare().number, message_id<probe::LoadACK>, "\x0a\xff"), CM_BAD_MESSAGE);
-  EXPECT_THAT(seen, ElementsAre("bare bad message", "bare bad message"));
+  EXPECT_THAT(came, ElementsAre("bare bad message", "bare bad message"));
 }
 
 TEST_F(Handler, CallHasATimeoutAndAClientOnWhoseBehalfItIs) {
@@ -146,7 +146,7 @@ TEST_F(Handler, CookieThatDoesNotFitIsAFault) {
   EXPECT_EQ(timers->on_timer(memory.instance(), 1, timer.handler.c_str(), cookie, other.size()), CM_FAULT);
   EXPECT_THAT(memory.take_faults(),
               ElementsAre(testing::Field(&cellmesh::test::Fault::what, HasSubstr("Asker::on_tick"))));
-  EXPECT_THAT(seen, IsEmpty());
+  EXPECT_THAT(came, IsEmpty());
 }
 
 TEST_F(Handler, CookieThatIsTooLargeIsRefusedBeforeAnythingIsSent) {
@@ -169,11 +169,11 @@ TEST_F(Handler, TimersFireByNameWithTheirCookie) {
     service.after<&Asker::on_tick>(-5s, 9);
   });
   host.advance(1ms);
-  EXPECT_THAT(seen, ElementsAre("tick 9"));
+  EXPECT_THAT(came, ElementsAre("tick 9"));
   host.advance(1ms);  // rounded up, never early
-  EXPECT_THAT(seen, ElementsAre("tick 9", "tick 7"));
+  EXPECT_THAT(came, ElementsAre("tick 9", "tick 7"));
   host.advance(4s);
-  EXPECT_THAT(seen, ElementsAre("tick 9", "tick 7", "tick 8", "tick 8"));
+  EXPECT_THAT(came, ElementsAre("tick 9", "tick 7", "tick 8", "tick 8"));
 }
 
 TEST_F(Handler, PeriodOfNothingIsTheShortestThereIs) {
@@ -198,21 +198,21 @@ TEST_F(Handler, NewsArriveByNameWithTheirCookie) {
   EXPECT_EQ(host.take<probe::NewsACK>().at(0).act.channel, "weather");
   EXPECT_EQ(host.publish("weather", rain(), data, 2), Status::ok);
   EXPECT_EQ(host.publish("sports", rain(), data), Status::ok);
-  EXPECT_THAT(seen, ElementsAre("weather: rain lost 2 from data#0@test cookie 7", "plain news rain of data#0@test"));
+  EXPECT_THAT(came, ElementsAre("weather: rain lost 2 from data#0@test cookie 7", "plain news rain of data#0@test"));
 }
 
 TEST_F(Handler, NewsOfAnotherTypeOrThatDoNotParseAreRefused) {
   when([](Asker& service) { service.subscribe<&Asker::on_news>("weather", 7); });
   EXPECT_EQ(host.publish("weather", probe::AskACK()), Status::unhandled);
   EXPECT_EQ(memory.publish("weather", message_id<probe::NewsACK>, "\x0a\xff"), CM_BAD_MESSAGE);
-  EXPECT_THAT(seen, IsEmpty());
+  EXPECT_THAT(came, IsEmpty());
 }
 
 TEST_F(Handler, LossIsToldWhereNoMessageCanTellIt) {
   when([](Asker& service) { service.subscribe<&Asker::on_news>("weather", 7); });
   host.lose("weather", 4);
   host.publish("asker", rain(), data, 5);
-  EXPECT_THAT(seen, ElementsAre("lost weather 4", "lost asker 5", "plain news rain of data#0@test"));
+  EXPECT_THAT(came, ElementsAre("lost weather 4", "lost asker 5", "plain news rain of data#0@test"));
 }
 
 TEST_F(Handler, JobRunsAwayFromTheServiceAndItsEndComesByName) {
@@ -222,9 +222,9 @@ TEST_F(Handler, JobRunsAwayFromTheServiceAndItsEndComesByName) {
     req.set_key("k");
     EXPECT_EQ((service.offload<&Asker::load, &Asker::on_load_done>(req)), Status::ok);
   });
-  EXPECT_THAT(seen, IsEmpty());
+  EXPECT_THAT(came, IsEmpty());
   EXPECT_EQ(host.run_jobs(), 2U);
-  EXPECT_THAT(seen, ElementsAre("abab ok 7", "value of k"));
+  EXPECT_THAT(came, ElementsAre("abab ok 7", "value of k"));
 }
 
 TEST_F(Handler, JobWithABadInputSaysSo) {

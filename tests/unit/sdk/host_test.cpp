@@ -12,18 +12,18 @@ using cellmesh::Status;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-std::function<void(class Worker&)> act;
+std::function<void(class Worker&)> work;
 
 class Worker : public cellmesh::Service<Worker> {
  public:
-  void on(const probe::TickREQ& /*tick*/) { act(*this); }
+  void on(const probe::TickREQ& /*tick*/) { work(*this); }
   cellmesh::Counter asked_ = counter("asked");  // before any hook: a host is there from the constructor on
 };
 
 class HostOf : public testing::Test, public Fixture<Worker> {
  protected:
   void when(std::function<void(Worker&)> what) {
-    act = std::move(what);
+    work = std::move(what);
     EXPECT_EQ(host.deliver(probe::TickREQ(), data), Status::ok);
   }
 };
@@ -121,7 +121,7 @@ TEST(OldHost, WhatItDoesNotHaveIsUnavailable) {
                   {.missing = {CM_EXT_LOG, CM_EXT_MESSAGE, CM_EXT_CLIENTS, CM_EXT_TIMER, CM_EXT_DIRECTORY,
                                CM_EXT_CHANNEL, CM_EXT_METRICS, CM_EXT_OFFLOAD, CM_EXT_GATEWAY}});
   ASSERT_TRUE(host.create());
-  act = [](Worker& service) {
+  work = [](Worker& service) {
     const ServiceId data(3);
     EXPECT_EQ(service.send(data, probe::TickREQ()), Status::unavailable);
     EXPECT_EQ(service.reply(probe::TickREQ()), Status::unavailable);

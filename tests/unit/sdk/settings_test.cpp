@@ -8,15 +8,15 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::vector<std::string> seen;
+std::vector<std::string> told;
 
 class Probe : public cellmesh::Service<Probe, probe::ProbeSettings> {
  public:
-  Probe() { seen.push_back("made with " + settings().greeting()); }
-  void start() { seen.push_back("limit " + std::to_string(settings().limit())); }
+  Probe() { told.push_back("made with " + settings().greeting()); }
+  void start() { told.push_back("limit " + std::to_string(settings().limit())); }
   void on_settings(const probe::ProbeSettings& now) {
     EXPECT_EQ(now.greeting(), settings().greeting());
-    seen.push_back("now " + now.greeting());
+    told.push_back("now " + now.greeting());
   }
 };
 
@@ -29,12 +29,12 @@ probe::ProbeSettings greeting(const std::string& text, int limit) {
 
 class Settings : public testing::Test {
  protected:
-  Settings() { seen.clear(); }
+  Settings() { told.clear(); }
 };
 
 TEST_F(Settings, AreThereFromTheConstructorOn) {
   const Host host(id_of<Probe>(), kind_of<Probe>(), greeting("hello", 7));
-  EXPECT_THAT(seen, ElementsAre("made with hello", "limit 7"));
+  EXPECT_THAT(told, ElementsAre("made with hello", "limit 7"));
 }
 
 TEST_F(Settings, ListsHaveTheirDefaultsToo) {
@@ -47,7 +47,7 @@ TEST_F(Settings, ListsHaveTheirDefaultsToo) {
 TEST_F(Settings, AChangeIsTold) {
   Host host(id_of<Probe>(), kind_of<Probe>(), greeting("hello", 7));
   EXPECT_EQ(host.change_settings(greeting("welcome", 9)), cellmesh::Status::ok);
-  EXPECT_THAT(seen, ElementsAre("made with hello", "limit 7", "now welcome"));
+  EXPECT_THAT(told, ElementsAre("made with hello", "limit 7", "now welcome"));
 }
 
 TEST_F(Settings, OnesThatDoNotParseLeaveTheOldOnes) {
@@ -55,7 +55,7 @@ TEST_F(Settings, OnesThatDoNotParseLeaveTheOldOnes) {
   ASSERT_TRUE(host.create());
   EXPECT_EQ(host.change_settings("\x12\xff"), CM_BAD_MESSAGE);
   EXPECT_EQ(host.start(), CM_OK);
-  EXPECT_THAT(seen, ElementsAre("made with hello", "limit 7"));
+  EXPECT_THAT(told, ElementsAre("made with hello", "limit 7"));
 }
 
 TEST_F(Settings, MissingOnesRefuseTheService) {

@@ -21,7 +21,7 @@ using routing::Transport;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr int kBoundMs = 20'000;
+constexpr int kPollMs = 20'000;
 const std::string kUpgrade =
     "Host: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -78,7 +78,7 @@ class Listeners : public testing::Test {
     std::string all;
     while (end.empty() || all.find(end) == std::string::npos) {
       pollfd waits{fd.get(), POLLIN, 0};
-      if (::poll(&waits, 1, kBoundMs) <= 0) return all + "[nothing more]";
+      if (::poll(&waits, 1, kPollMs) <= 0) return all + "[nothing more]";
       char part[4096];
       const auto n = ::recv(fd.get(), part, sizeof part, 0);
       if (n <= 0) return all;
