@@ -63,7 +63,7 @@ function bars(title,h){
   const top=nice(Math.max(...h.map(b=>b[1]))),w=(W-L-R)/h.length;let g="";
   for(const f of[0,.5,1])g+=`<line x1="${L}" x2="${W-R}" y1="${H-B-(H-T-B)*f}" y2="${H-B-(H-T-B)*f}" stroke="var(--line)"/><text x="${L-7}" y="${H-B-(H-T-B)*f+4}" text-anchor="end">${big(f*top)}</text>`;
   h.forEach((b,i)=>{const y=(H-T-B)*b[1]/top;g+=`<rect x="${(L+i*w+1).toFixed(1)}" y="${(H-B-y).toFixed(1)}" width="${Math.max(1,w-2).toFixed(1)}" height="${y.toFixed(1)}" rx="2" fill="var(--a)"><title>from ${us(b[0])}: ${b[1]}</title></rect>`;
-    if(i%Math.ceil(h.length/7)===0)g+=`<text x="${(L+i*w+w/2).toFixed(1)}" y="${H-B+16}" text-anchor="middle">${us(b[0])}</text>`});
+    if(i%Math.ceil(h.length/7)===0)g+=`<text x="${Math.min(L+i*w+w/2,W-26).toFixed(1)}" y="${H-B+16}" text-anchor="middle">${us(b[0])}</text>`});
   return`<div class="card"><h2>${esc(title)}</h2><svg viewBox="0 0 ${W} ${H}" role="img" aria-label="${esc(title)}">${g}</svg></div>`}
 const S=D.samples,per=k=>S.map(s=>[s.at,s.seconds>0?s[k]/s.seconds:0]);
 const names=Object.keys(D.latencies),entry=o=>Object.entries(o);
