@@ -62,6 +62,7 @@ void WebSocketServer::on_early() {
   if (!opening_->answered && io.bytes != 0) {
     const std::size_t used = opening_->parser.put(asio::buffer(early().bytes().data(), early().size()), ec);
     early().consume(used);
+    if (early().empty()) drop_early();  // who is idle holds no buffer
     if (ec == http::error::need_more) ec = {};
     const bool too_long = ec == http::error::header_limit || (!ec && early().size() >= kMaxRequest);
     if (too_long) return answer(http_answer(431, "The request is too long."));
