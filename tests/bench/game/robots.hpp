@@ -23,12 +23,13 @@ struct Played {
   double per_second = 0;
   double p50_us = 0;
   double p99_us = 0;
+  std::uint64_t errors = 0;        // that robots had and came over
   std::map<pid_t, double> cpu_us;  // of each process that was watched, for each of what was counted
   [[nodiscard]] double all_cpu_us() const;
 };
 
-// All at once: the rate is that of all until the last is in, latencies are those of entering, and CPU that of the whole
-// run.
+// All log in at once, and again where they are refused: the rate is that of all until the last is in, latencies are
+// those of the logins that succeeded, and CPU that of the whole run.
 Played storm(std::uint64_t count, const std::vector<std::string>& words, const std::vector<pid_t>& watched);
 
 // One run to its end. Throws with what it says when robots had errors, or it takes too long.
