@@ -16,7 +16,7 @@ namespace cm::bots {
 
 // A robot's connection to a server, from the client's side, by any transport: readiness style, bounded both ways. Made
 // by open(); over when it said so, or close() was called, and freed by the engine. Engine's thread only.
-class Connection : public std::enable_shared_from_this<Connection>, private net::Transport::Handler {
+class Connection final : public std::enable_shared_from_this<Connection>, private net::Transport::Handler {
  public:
   class User {
    public:

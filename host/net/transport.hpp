@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace cm::net {
 
@@ -49,7 +50,7 @@ class Transport {
   // done(false): it came to nothing, or the peer was none; close() it. Takes as long as the peer wants: its user sets a
   // limit.
   using Done = std::function<void(bool)>;
-  virtual void handshake(Done done) { done(true); }
+  virtual void handshake(Done done) { std::exchange(done, {})(true); }
 
   [[nodiscard]] virtual Io read(std::span<std::byte> into) = 0;
   [[nodiscard]] virtual Io write(std::span<const std::byte> bytes) = 0;
