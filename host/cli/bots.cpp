@@ -20,9 +20,8 @@
 #include "bots/report.hpp"
 #include "bots/run.hpp"
 #include "cli/command.hpp"
+#include "cli/login_flags.hpp"
 #include "cli/text.hpp"
-#include "cli/trust.hpp"
-#include "discovery/consul_lookup.hpp"
 #include "discovery/settings.hpp"
 #include "gateway/bootstrap.hpp"
 #include "plugin/library.hpp"
@@ -34,7 +33,6 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-constexpr const char* kDefaultLogin = "127.0.0.1:8001";
 constexpr std::uint64_t kMostRobots = 1'000'000;
 
 std::atomic<int> interrupts{0};
@@ -118,32 +116,6 @@ base::Status raise_open_files(std::uint64_t robots) {
                      "; raise the limit (ulimit -Hn, or LimitNOFILE= of systemd), or lower --count");
 }
 
-base::Result<std::function<base::Result<net::Address>()>> find_login(const Arguments& arguments) {
-  if (arguments.has("login") && arguments.has("consul")) return base::error("give --login or --consul, not both");
-  if (!arguments.has("consul")) {
-    auto address = net::Address::parse(arguments.get("login", kDefaultLogin));
-    if (!address) return base::error("--login: " + address.error().text);
-    return [to = *address]() -> base::Result<net::Address> { return to; };
-  }
-  discovery::ConsulConfig consul;
-  consul.url = arguments.get("consul");
-  const auto from_env = [](const char* name) {
-    return std::string(std::getenv(name) != nullptr ? std::getenv(name) : "");
-  };
-  consul.token = from_env("CELLMESH_CONSUL_TOKEN");
-  consul.ca_file = from_env("CELLMESH_CONSUL_CA");
-  consul.mesh = arguments.get("mesh", gateway::Bootstrap().mesh);
-  if (const auto checked = discovery::check_config(consul); !checked) return checked.error();
-  return [consul]() -> base::Result<net::Address> {
-    const auto found = discovery::consul_lookup(consul, "login");
-    if (!found) return found.error();
-    for (const auto& record : *found) {
-      if (!record.draining && !record.public_address.empty()) return net::Address::parse(record.public_address);
-    }
-    return base::error("Consul at " + consul.url + " knows of no login service; start a host with the login plugin");
-  };
-}
-
 // One line, in place of the one before where somebody looks on.
 void show_progress(const bots::Run& run, bool interactive) {
   const auto& sample = run.stats().samples().back();
@@ -221,12 +193,10 @@ base::Result<Wish> read_wish(const Arguments& arguments) {
   const auto number_of_seed = number(seed.empty() ? "0" : seed, {{"", 1}});
   if (!number_of_seed || *number_of_seed > 999'999'999) return base::error("--seed is a whole number below 1000000000");
   config.seed = seed.empty() ? 1 + std::random_device{}() % 999'999'999 : static_cast<std::uint64_t>(*number_of_seed);
-  auto login = find_login(arguments);
-  if (!login) return login.error();
-  config.find_login = std::move(*login);
-  auto trust = tls_trust(arguments);
-  if (!trust) return trust.error();
-  config.trust = std::move(*trust);
+  auto way = way_in(arguments);
+  if (!way) return way.error();
+  config.find_login = std::move(way->find_login);
+  config.trust = std::move(way->trust);
 
   discovery::SettingValues values;
   auto settings = robot_settings(wish.manifest, wish.manifest.provides.at(0), given, values);
@@ -310,10 +280,6 @@ Command bots_command() {
                 {"duration", "TIME", "How long they play once all have begun: 60s, 5m (30s)."},
                 {"grace", "TIME", "How long what is open at the end may take (20s)."},
                 {"timeout", "TIME", "How long a step of a login may take (20s)."},
-                {"login", "URL",
-                 "Where the login service is: tcp://, tls://, ws:// or wss://HOST:PORT (tcp://127.0.0.1:8001)."},
-                {"consul", "URL", "Ask this Consul where it is; with the token of CELLMESH_CONSUL_TOKEN."},
-                {"mesh", "NAME", "Name of the mesh in Consul (default)."},
                 {"seed", "N", "Who the robots are, and what chance does; random otherwise."},
                 {"database", "URI", "Compare with the game's database at the end: sqlite:PATH or postgresql://..."},
                 {"report", "FILE.html", "Write the report with its plots."},
@@ -321,8 +287,8 @@ Command bots_command() {
                 {"quiet", "", "No progress line."},
                 {"log", "LEVEL", "What of the robots' log is shown (warning)."}},
       .run = run};
-  const auto trust = trust_flags();
-  command.flags.insert(command.flags.end(), trust.begin(), trust.end());
+  const auto login = login_flags();
+  command.flags.insert(command.flags.end(), login.begin(), login.end());
   return command;
 }
 

@@ -115,9 +115,8 @@ void ChatClient::on_time() {
 void ChatClient::log_in() {
   const auto login = config_.find_login();
   if (login.has_error()) return lose(login.error().text);
-  const auto to = net::Address::parse(*login);
-  if (to) scheme_ = to->scheme;
-  connect(State::logging_in, to);
+  scheme_ = login->scheme;
+  connect(State::logging_in, login);
   if (state_ != State::logging_in) return;
   proto::LoginREQ request;
   request.set_version(kVersion);

@@ -20,13 +20,13 @@
 namespace cm::cli {
 
 struct ChatConfig {
-  std::string name;                                       // the player's
-  std::function<base::Result<std::string>()> find_login;  // a URL or `host:port`, asked before each login
-  net::TlsTrust trust;                                    // of tls and wss
-  std::chrono::milliseconds answer_timeout{5'000};        // to connect, and for each answer
-  std::chrono::milliseconds ping_period{5'000};           // silent for three of them: the connection is dead
-  std::chrono::milliseconds echo_timeout{10'000};         // a line not answered by then is given up
-  std::chrono::milliseconds first_retry{500};             // doubles, less a random part
+  std::string name;                                        // the player's
+  std::function<base::Result<net::Address>()> find_login;  // asked before each login
+  net::TlsTrust trust;                                     // of tls and wss
+  std::chrono::milliseconds answer_timeout{5'000};         // to connect, and for each answer
+  std::chrono::milliseconds ping_period{5'000};            // silent for three of them: the connection is dead
+  std::chrono::milliseconds echo_timeout{10'000};          // a line not answered by then is given up
+  std::chrono::milliseconds first_retry{500};              // doubles, less a random part
   std::chrono::milliseconds longest_retry{15'000};
   std::chrono::milliseconds settled{10'000};  // online for so long: the next retry is a first one again
   std::size_t most_waiting = 1'000;           // lines that are kept while they cannot be sent

@@ -36,7 +36,7 @@ struct Heard final : ChatView {
 struct ChatClientTest : testing::Test {
   ChatClientTest() {
     config.name = "ann";
-    config.find_login = [this] { return base::Result<std::string>(mesh.login_address()); };
+    config.find_login = [this] { return net::Address::parse(mesh.login_address()); };
     config.first_retry = 1ms;
     config.longest_retry = 20ms;
   }
@@ -174,7 +174,7 @@ TEST_F(ChatClientTest, NobodyAtTheLoginsAddressIsSaidWithTheCure) {
     const FakeMesh other;
     dead = other.login_address();
   }
-  config.find_login = [dead] { return base::Result<std::string>(dead); };
+  config.find_login = [dead] { return net::Address::parse(dead); };
   start();
   ASSERT_TRUE(until_trouble());
   EXPECT_THAT(heard.troubles[0], HasSubstr("Connection refused; start a host there, as with `cellmesh host --dev`"));
@@ -182,9 +182,9 @@ TEST_F(ChatClientTest, NobodyAtTheLoginsAddressIsSaidWithTheCure) {
 
 TEST_F(ChatClientTest, AConsulThatCannotBeAskedIsSaidAndAskedAgain) {
   int asked = 0;
-  config.find_login = [&]() -> base::Result<std::string> {
+  config.find_login = [&]() -> base::Result<net::Address> {
     if (++asked < 3) return base::error("Consul is away");
-    return mesh.login_address();
+    return net::Address::parse(mesh.login_address());
   };
   start();
   ASSERT_TRUE(until_online());
@@ -192,7 +192,7 @@ TEST_F(ChatClientTest, AConsulThatCannotBeAskedIsSaidAndAskedAgain) {
 }
 
 TEST_F(ChatClientTest, AnAddressThatIsNoneIsSaid) {
-  config.find_login = [] { return base::Result<std::string>("nonsense"); };
+  config.find_login = [] { return net::Address::parse("nonsense"); };
   start();
   ASSERT_TRUE(until_trouble());
   EXPECT_THAT(heard.troubles[0], HasSubstr("is no address"));

@@ -109,7 +109,7 @@ class ChatProcess {
 struct ChatTest : testing::Test {
   ChatTest() {
     config.name = "ann";
-    config.find_login = [address = mesh.login_address()] { return base::Result<std::string>(address); };
+    config.find_login = [address = mesh.login_address()] { return net::Address::parse(address); };
     config.first_retry = 1ms;
     config.longest_retry = 10ms;
   }
@@ -182,7 +182,7 @@ TEST_F(ChatTest, ALineThatDoesNotComeBackIsAFailure) {
 }
 
 TEST_F(ChatTest, NoLoginInTimeIsAFailureThatNamesTheCause) {
-  config.find_login = [] { return base::Result<std::string>(base::error("Consul is away")); };
+  config.find_login = [] { return base::Result<net::Address>(base::error("Consul is away")); };
   ChatProcess& chat = piped();
   chat.type("one\n");
   chat.end_of_input();
@@ -191,7 +191,7 @@ TEST_F(ChatTest, NoLoginInTimeIsAFailureThatNamesTheCause) {
 }
 
 TEST_F(ChatTest, TheSameTroubleIsToldOnce) {
-  config.find_login = [] { return base::Result<std::string>(base::error("Consul is away")); };
+  config.find_login = [] { return base::Result<net::Address>(base::error("Consul is away")); };
   ChatProcess& chat = piped();
   chat.until_error("Consul is away");
   chat.end_of_input();
@@ -261,7 +261,7 @@ TEST_F(ChatTest, AtATerminalControlCEndsItAsASignalDoes) {
 }
 
 TEST_F(ChatTest, AtATerminalALineTypedWithoutConnectionIsSaidToBeKept) {
-  config.find_login = [] { return base::Result<std::string>(base::error("Consul is away")); };
+  config.find_login = [] { return base::Result<net::Address>(base::error("Consul is away")); };
   ChatProcess& chat = at_terminal();
   chat.until("Consul is away");
   chat.type("hello\r");
