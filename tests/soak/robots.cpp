@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <iostream>
 
-#include "support/host.hpp"
+#include "support/bots.hpp"
 
 namespace cm::soak {
 namespace {
@@ -12,27 +12,11 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::uint64_t kShown = 5;  // one line of so many
-constexpr const char* kStored = "the database holds what robots were told";
-constexpr const char* kHeard = "every line that was taken is heard by all who were there";
 
 std::vector<std::string> command(const Robots::Options& options) {
-  return {test::program().string(),
-          "bots",
-          "--scenario",
-          "life",
-          "--json",
-          "--login",
-          options.login,
-          "--count",
-          std::to_string(options.count),
-          "--database",
-          options.database,
-          "--report",
-          options.report.string(),
-          "--duration",
-          std::to_string(options.bound.count()) + "s",
-          "--grace",
-          "60s"};
+  return test::bots_command({"--scenario", "life", "--login", options.login, "--count", std::to_string(options.count),
+                             "--database", options.database, "--report", options.report.string(), "--duration",
+                             std::to_string(options.bound.count()) + "s", "--grace", "60s"});
 }
 
 std::uint64_t number(const json::object& of, const char* name) {
@@ -94,10 +78,10 @@ const Robots::Progress& Robots::look() {
 std::vector<std::string> Robots::judge() {
   const auto code = process_.wait();
   const std::string output = process_.output();
-  const auto begin = output.rfind("\n{");
-  boost::system::error_code ec;
-  const auto report = json::parse(begin == std::string::npos ? "" : output.substr(begin + 1), ec);
-  if (ec || !code || (*code != 0 && *code != 1)) return {"the robots ended without a report:\n" + test::tail(output)};
+  const auto found = test::bots_report(output);
+  if (!found || !code || (*code != 0 && *code != 1))
+    return {"the robots ended without a report:\n" + test::tail(output)};
+  const auto& report = *found;
   print(report.as_object());
   std::vector<std::string> wrong;
   if (*code != 0) wrong.push_back("the robots' verdict: " + std::string(report.at("why").as_string()));
@@ -106,8 +90,8 @@ std::vector<std::string> Robots::judge() {
     const auto* check = report.at("checks").as_object().if_contains(name);
     return check != nullptr ? number(check->as_object(), "held") : 0;
   };
-  if (held(kStored) != count_) wrong.emplace_back("not every robot was compared with the database");
-  if (held(kHeard) == 0) wrong.emplace_back("no line was heard");
+  if (held(test::kStored) != count_) wrong.emplace_back("not every robot was compared with the database");
+  if (held(test::kHeard) == 0) wrong.emplace_back("no line was heard");
   if (number(report.at("counters").as_object(), "level_ups") == 0) wrong.emplace_back("no level was bought");
   return wrong;
 }

@@ -2,6 +2,7 @@
 
 #include <boost/json/parse.hpp>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -12,11 +13,27 @@ namespace cm::test {
 
 namespace json = boost::json;
 
-// One run of `cellmesh bots`, with its report as JSON.
-inline Finished bots(const std::string& login, const std::vector<std::string>& words) {
-  std::vector<std::string> command{program().string(), "bots", "--login", login, "--quiet", "--json"};
+// `cellmesh bots` with a report as JSON.
+inline std::vector<std::string> bots_command(const std::vector<std::string>& words) {
+  std::vector<std::string> command{program().string(), "bots", "--json"};
   command.insert(command.end(), words.begin(), words.end());
-  const auto finished = run({.command = std::move(command), .env = {}, .folder = {}, .log = {}}, seconds(120));
+  return command;
+}
+
+// The report behind the progress lines of such a run; nothing when it came to none.
+inline std::optional<json::value> bots_report(const std::string& output) {
+  const auto begin = output.rfind("\n{");
+  if (begin == std::string::npos) return std::nullopt;
+  boost::system::error_code ec;
+  auto report = json::parse(output.substr(begin + 1, output.find('\n', begin + 1) - begin - 1), ec);
+  if (ec) return std::nullopt;
+  return report;
+}
+
+// One run, to its end.
+inline Finished bots(const std::string& login, std::vector<std::string> words) {
+  words.insert(words.begin(), {"--login", login, "--quiet"});
+  const auto finished = run({.command = bots_command(words), .env = {}, .folder = {}, .log = {}}, seconds(120));
   if (!finished) throw std::runtime_error("cellmesh bots does not end");
   return *finished;
 }

@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "bench/meter.hpp"
-#include "support/host.hpp"
+#include "support/bots.hpp"
 
 namespace cm::bench {
 namespace {
@@ -17,10 +17,9 @@ using std::chrono::seconds;
 
 constexpr seconds kMost{120};  // of one run
 
-std::vector<std::string> command(std::uint64_t count, const std::vector<std::string>& words) {
-  std::vector<std::string> all{test::program().string(), "bots", "--count", std::to_string(count), "--json"};
-  all.insert(all.end(), words.begin(), words.end());
-  return all;
+std::vector<std::string> command(std::uint64_t count, std::vector<std::string> words) {
+  words.insert(words.begin(), {"--count", std::to_string(count)});
+  return test::bots_command(words);
 }
 
 // A progress line: its sample has ended just now.
@@ -54,9 +53,9 @@ std::vector<Moment> follow(test::Process& process, const std::vector<pid_t>& wat
 json::value report_of(test::Process& process, bool may_err = false) {
   const auto code = process.wait(kMost);
   const std::string output = process.output();
-  const auto begin = output.rfind("\n{");
-  if (!code || begin == std::string::npos) throw std::runtime_error("robots give no report:\n" + output);
-  auto report = json::parse(output.substr(begin + 1, output.find('\n', begin + 1) - begin - 1));
+  const auto found = test::bots_report(output);
+  if (!code || !found) throw std::runtime_error("robots give no report:\n" + output);
+  const auto& report = *found;
   if (*code != 0 || (!may_err && report.at("errors").to_number<int>() != 0)) {
     throw std::runtime_error("robots had errors: " + json::serialize(report.at("errors_by_kind")) + ", " +
                              json::serialize(report.at("why")) + ", " + json::serialize(report.at("parameters")));

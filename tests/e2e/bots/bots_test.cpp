@@ -6,7 +6,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "e2e/bots/bots.hpp"
+#include "support/bots.hpp"
 #include "support/deployment.hpp"
 
 namespace cm::test {

@@ -1,36 +1,15 @@
 // `cellmesh bots` by every transport.
 #include <gtest/gtest.h>
 
-#include "e2e/bots/bots.hpp"
+#include "e2e/fixture.hpp"
+#include "support/bots.hpp"
 #include "support/certificate.hpp"
 #include "support/deployment.hpp"
 
 namespace cm::test {
 namespace {
 
-// One mesh for all of a suite.
-class OnRoads : public testing::Test {
- public:
-  static void TearDownTestSuite() { running().reset(); }
-
- protected:
-  static Deployment& mesh() {
-    if (!running()) {
-      running() = std::make_unique<Deployment>(
-          Shape::embedded, Deployment::Options{.arguments = {}, .env = {}, .transports = "tcp,tls,ws,wss"});
-    }
-    return *running();
-  }
-  static std::string ca() { return (mesh().folder() / "cert.pem").string(); }
-
- private:
-  static std::unique_ptr<Deployment>& running() {
-    static std::unique_ptr<Deployment> all;
-    return all;
-  }
-};
-
-class Roads : public OnRoads, public testing::WithParamInterface<std::string> {};
+class Roads : public OnEveryWay {};
 
 TEST_P(Roads, LifeIsTheSame) {
   std::vector<std::string> words{
@@ -40,8 +19,10 @@ TEST_P(Roads, LifeIsTheSame) {
       "--duration", "2s",
       "--set",      "ping_ms=300,world_per_sec=20,level_ms=500,channel_ms=500,private_ms=500,cut_ms=300",
       "--database", "sqlite:" + (mesh().folder() / "data.db").string()};
-  if (GetParam() == "tls" || GetParam() == "wss") words.insert(words.end(), {"--ca", ca()});
-  const auto finished = bots(mesh().url("login", GetParam()), words);
+  if (transport() == "tls" || transport() == "wss") {
+    words.insert(words.end(), {"--ca", (mesh().folder() / "cert.pem").string()});
+  }
+  const auto finished = bots(login_url(), words);
   ASSERT_EQ(finished.code, 0) << finished.output;
   const auto report = json::parse(finished.output);
   EXPECT_EQ(check(report, "every robot got in", "held"), 20);
@@ -49,7 +30,10 @@ TEST_P(Roads, LifeIsTheSame) {
   EXPECT_EQ(check(report, kStored, "held"), 20);
   EXPECT_GT(report.at("counters").at("cuts").to_number<int>(), 0);
 }
-INSTANTIATE_TEST_SUITE_P(Bots, Roads, testing::Values("tls", "ws", "wss"), [](const auto& of) { return of.param; });
+INSTANTIATE_TEST_SUITE_P(Bots, Roads,
+                         testing::Values(Way{Shape::embedded, "tls"}, Way{Shape::embedded, "ws"},
+                                         Way{Shape::embedded, "wss"}),
+                         testing::PrintToStringParamName());
 
 // The only kind of error of a run in which nobody gets in, and its text.
 std::string refusal(const std::string& url, std::vector<std::string> words, const std::string& kind) {
@@ -63,14 +47,16 @@ std::string refusal(const std::string& url, std::vector<std::string> words, cons
   return finished.output;
 }
 
-class BotsByTls : public OnRoads {};
+class BotsByTls : public OnEveryWay {};
+INSTANTIATE_TEST_SUITE_P(Bots, BotsByTls, testing::Values(Way{Shape::embedded, "tls"}),
+                         testing::PrintToStringParamName());
 
-TEST_F(BotsByTls, RefuseAServerThatNobodyHereTrusts) {
-  const auto said = refusal(mesh().url("login", "tls"), {}, "login: connection");
+TEST_P(BotsByTls, RefuseAServerThatNobodyHereTrusts) {
+  const auto said = refusal(login_url(), {}, "login: connection");
   EXPECT_NE(said.find("certificate is not trusted"), std::string::npos) << said;
 }
 
-TEST_F(BotsByTls, RefuseOneOfAnotherName) {
+TEST(BotsByTlsAlone, RefuseOneOfAnotherName) {
   const TempDir folder;
   const auto other = make_certificate(folder.path(), {.name = "play.example.org", .address = "203.0.113.7"});
   Deployment elsewhere(Shape::embedded, {.arguments = {},
@@ -85,7 +71,7 @@ TEST_F(BotsByTls, RefuseOneOfAnotherName) {
   EXPECT_NE(no_agent.find("have agent/transports hold wss"), std::string::npos) << no_agent;
 }
 
-TEST_F(BotsByTls, NeedACaFileThatIsOne) {
+TEST(BotsByTlsAlone, NeedACaFileThatIsOne) {
   const auto finished = bots("tls://127.0.0.1:1", {"--ca", "/nowhere.pem"});
   EXPECT_EQ(finished.code, 2);
   EXPECT_NE(finished.output.find("--ca: cannot use the CA file /nowhere.pem"), std::string::npos) << finished.output;
