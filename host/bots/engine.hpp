@@ -28,8 +28,7 @@ class Connection;
 class Robot;
 
 // What all robots of a run stand on: one thread, one io_context, one clock, one pool of buffers. A turn: wait until
-// something is ready, run what is, fire timers, flush what was written,
-// free what is over.
+// something is ready, run what is, fire timers, flush what was written, free what is over.
 class Engine {
  public:
   explicit Engine(net::TlsTrust trust);

@@ -47,12 +47,14 @@ void Social::say_to_all(const proto::ChatREQ& req, const std::string& uid, Clien
 Status Social::send_to_all(const proto::ChatACK& said, const std::string& uid) {
   const auto* watchers = watchers_.find(uid);
   if (watchers == nullptr || watchers->blocked_by().empty()) return clients().broadcast(said);
+  const std::vector<Client> blockers = clients_of(watchers->blocked_by());
+  const std::set<Client> deaf(blockers.begin(), blockers.end());
   std::set<ServiceId> mixed;
-  for (const Client deaf : clients_of(watchers->blocked_by())) mixed.insert(deaf.agent());
+  for (const Client client : deaf) mixed.insert(client.agent());
   std::vector<Client> others;
-  online_.for_each([&](const std::string& who, const Player& player) {
+  online_.for_each([&](const std::string& /*who*/, const Player& player) {
     const Client other = client_of(player);
-    if (mixed.contains(other.agent()) && !contains(watchers->blocked_by(), who)) others.push_back(other);
+    if (mixed.contains(other.agent()) && !deaf.contains(other)) others.push_back(other);
   });
   Status status = clients().send(others, said);
   for (const auto& agent : directory().list("agent")) {
