@@ -42,9 +42,9 @@ Service::Service(Subject& subject, const cm_service_kind& kind, ServiceOptions o
 bool Service::create() {
   bool created = false;
   subject_.at(std::string(kind()) + ": create");
-  const StepClock clock;
+  const auto clock = start_clock();
   created = host_.create();
-  if (judge_ == Judge::time) timed("create", clock);
+  judge_time("create", clock);
   if (!created) host_.take_faults();
   judge("create", CM_OK);
   return created;
@@ -52,9 +52,9 @@ bool Service::create() {
 
 cm_status Service::start() {
   subject_.at(std::string(kind()) + ": start");
-  const StepClock clock;
+  const auto clock = start_clock();
   const cm_status status = host_.start();
-  if (judge_ == Judge::time) timed("start", clock);
+  judge_time("start", clock);
   if (status != CM_OK && judge_ == Judge::faults) host_.take_faults();
   judge("start", status);
   return status;
@@ -82,9 +82,9 @@ void Service::destroy() {
 
 cm_status Service::step(const std::string& what, const std::function<cm_status()>& work) {
   subject_.at(std::string(kind()) + ": " + what);
-  const StepClock clock;
+  const auto clock = start_clock();
   const cm_status status = work();
-  if (judge_ == Judge::time) timed(what, clock);
+  judge_time(what, clock);
   judge(what, status);
   host_.take();
   return status;
@@ -101,9 +101,14 @@ cm_status Service::hook(const std::string& what, const std::function<cm_status(v
   });
 }
 
-void Service::timed(const std::string& what, const StepClock& clock) const {
-  const auto waited = clock.waited();
-  const auto slowest = std::max(clock.computed(), waited);
+std::optional<StepClock> Service::start_clock() const {
+  return judge_ == Judge::time ? std::make_optional<StepClock>() : std::nullopt;
+}
+
+void Service::judge_time(const std::string& what, const std::optional<StepClock>& clock) const {
+  if (!clock) return;
+  const auto waited = clock->waited();
+  const auto slowest = std::max(clock->computed(), waited);
   if (slowest <= kLongestStep) return;
   throw Failed(std::string(kind()) + ": " + what + ": it " + (waited == slowest ? "waited" : "computed") + " for " +
                std::to_string(slowest.count()) + " ms");

@@ -82,7 +82,8 @@ class Service {
 
  private:
   void judge(const std::string& what, cm_status status);
-  void timed(const std::string& what, const StepClock& clock) const;
+  [[nodiscard]] std::optional<StepClock> start_clock() const;  // only when it is judged by it
+  void judge_time(const std::string& what, const std::optional<StepClock>& clock) const;
 
   Subject& subject_;
   const cm_service_kind& kind_;

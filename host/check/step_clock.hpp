@@ -13,9 +13,10 @@ class StepClock {
   [[nodiscard]] std::chrono::milliseconds waited() const;
 
  private:
-  std::chrono::steady_clock::time_point wall_;
   std::chrono::nanoseconds processor_;
+  std::chrono::nanoseconds queued_;
   long waits_;
+  std::chrono::steady_clock::time_point wall_;
 };
 
 }  // namespace cm::check

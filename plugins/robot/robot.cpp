@@ -195,7 +195,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     return !to.empty() ? "player " + to : !channel.empty() ? "channel " + channel : kWorld;
   }
   std::string channel_name() {
-    return "bots-" + std::to_string(seed()) + "-" + std::to_string(number() / settings().channel_size());
+    return "bots-" + std::to_string(seed()) + "-" + std::to_string(number() / std::max(settings().channel_size(), 1U));
   }
 
   void join_channel() {

@@ -29,6 +29,16 @@ inline std::vector<std::string> ids(const json::value& report, std::string_view 
   return ids;
 }
 
+// What failed and why, a line each: a whole report is too long to be read in a test's output.
+inline std::string failures(const json::value& report) {
+  std::string lines;
+  for (const auto& test : report.at("tests").as_array()) {
+    if (test.at("result").as_string() != "failed") continue;
+    lines += std::string(test.at("id").as_string()) + ": " + std::string(test.at("why").as_string()) + '\n';
+  }
+  return lines;
+}
+
 struct Culprit {
   std::string defect;
   std::string test;  // that is to fail

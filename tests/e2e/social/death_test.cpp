@@ -31,7 +31,7 @@ class TwoAgents : public testing::Test {
       mesh().host(kind).start();
       mesh().host(kind).await_ready();
     }
-    for (const auto& agent : {first(), second()}) (void)enter_at(agent);
+    await_both();
   }
   void TearDown() override {
     if (!HasFailure() || running_ == nullptr) return;
@@ -75,6 +75,10 @@ class TwoAgents : public testing::Test {
     });
     if (!client) throw std::runtime_error("no way into " + agent);
     return std::move(*client);
+  }
+  // Each agent hears of a service that comes by itself.
+  void await_both() {
+    for (const auto& agent : {first(), second()}) (void)enter_at(agent);
   }
 
  private:
@@ -159,7 +163,7 @@ TEST_F(TwoAgents, SocialThatDiesIsToldAndKnowsAllOfThemWhenItIsBack) {
   EXPECT_EQ(ann.expect_notice(NoticeACK::BackendLost).service(), "social#0@dev");
   mesh().host("social").start();
   mesh().host("social").await_ready();
-  mesh().await_serving();
+  await_both();
   EXPECT_TRUE(wait_until([&] {
     const auto all = who(ann);
     return std::find(all.begin(), all.end(), bob_uid) != all.end();

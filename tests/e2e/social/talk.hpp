@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ inline std::string uid_of(Client& client) {
   }
 }
 
+// Throws when its agent knows of no service for it.
 inline proto::ChatDoneACK say(Client& client, const std::string& content, const std::string& channel = {},
                               const std::string& to = {}) {
   auto req = chat_req(content);
@@ -28,7 +30,13 @@ inline proto::ChatDoneACK say(Client& client, const std::string& content, const 
   req.set_request_id(std::to_string(++said));
   client.send(req);
   for (;;) {
-    auto done = client.expect<proto::ChatDoneACK>();
+    const auto frame = client.read();
+    if (!frame) throw std::runtime_error("closed while waiting for ChatDoneACK");
+    if (frame->is<proto::NoticeACK>() && frame->as<proto::NoticeACK>().code() == proto::NoticeACK::NoService) {
+      throw std::runtime_error(frame->as<proto::NoticeACK>().text());
+    }
+    if (!frame->is<proto::ChatDoneACK>()) continue;
+    auto done = frame->as<proto::ChatDoneACK>();
     if (done.request_id() == req.request_id()) return done;
   }
 }
