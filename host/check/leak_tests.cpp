@@ -1,7 +1,6 @@
 // What is left in the process when its services are gone.
 #include <sys/wait.h>
 #include <unistd.h>
-#include <algorithm>
 
 #include <chrono>
 #include <filesystem>
@@ -70,25 +69,18 @@ void processes(Subject& subject) {
 }
 
 void memory(Subject& subject) {
-  if (!heap_is_measured()) throw Skipped("the heap cannot be measured under a sanitizer");
-  static constexpr std::size_t kLives = 20;
-  static constexpr std::size_t kAllowed = 128;
-  std::vector<std::size_t> in_use;
-  for (std::size_t life = 0; life < 4 * kLives; ++life) {
-    if (life > 0 && life % kLives == 0) in_use.push_back(heap_in_use());
-    for_each_running(subject, {.judge = Judge::nothing}, [](Service& service) {
-      empty_messages(service);
-      service.stop();
-      service.destroy();
-    });
-  }
-  in_use.push_back(heap_in_use());
-  // What a library keeps for good, and what the allocator keeps for the next, comes now and then: a leak comes each
-  // time.
-  std::size_t bytes = in_use.back();
-  for (std::size_t i = 1; i < in_use.size(); ++i) {
-    bytes = std::min(bytes, in_use[i] > in_use[i - 1] ? (in_use[i] - in_use[i - 1]) / kLives : 0);
-  }
+  static constexpr int kLives = 20;
+  static constexpr std::size_t kAllowed = 32;
+  const auto lives = [&] {
+    for (int life = 0; life < kLives; ++life) {
+      for_each_running(subject, {.judge = Judge::nothing}, [](Service& service) {
+        empty_messages(service);
+        service.stop();
+        service.destroy();
+      });
+    }
+  };
+  const std::size_t bytes = left_on_heap([&] { on_own_thread(lives); }) / kLives;
   if (bytes > kAllowed) throw Failed("each life of its services left " + std::to_string(bytes) + " bytes");
 }
 
@@ -106,7 +98,8 @@ std::vector<Test> leak_tests() {
        "A host that starts and stops services for months does not grow.",
        "free in destroy what create and start allocated",
        {"leak.threads"},
-       memory},
+       memory,
+       std::chrono::seconds(30)},
   };
 }
 

@@ -44,32 +44,27 @@ void unmapped(Subject& subject) {
   one_generation(subject, loader, everything);
 }
 
-void reloads(Subject& subject, int times, const std::function<void(int)>& after_each) {
-  plugin::LibraryLoader loader;
+void reload(Subject& subject, plugin::LibraryLoader& loader, int times) {
   for (int n = 1; n <= times; ++n) {
     try {
       one_generation(subject, loader, empty_messages);
     } catch (const Failed& e) {
       throw Failed("reload " + std::to_string(n) + ": " + e.what());
     }
-    after_each(n);
   }
 }
 
 void thousand_reloads(Subject& subject) {
-  reloads(subject, kReloads, [](int) {});
+  plugin::LibraryLoader loader;
+  reload(subject, loader, kReloads);
 }
 
 void memory(Subject& subject) {
-  if (!heap_is_measured()) throw Skipped("the heap cannot be measured under a sanitizer");
-  static constexpr int kTimes = 200;
+  static constexpr int kTimes = 30;
   static constexpr std::size_t kAllowed = 256;
-  std::size_t before = 0;
-  reloads(subject, kTimes, [&](int n) {
-    if (n == kTimes / 2) before = heap_in_use();
-  });
-  const std::size_t now = heap_in_use();
-  const std::size_t bytes = now > before ? (now - before) / (kTimes / 2) : 0;
+  plugin::LibraryLoader loader;
+  const auto some = [&] { reload(subject, loader, kTimes); };
+  const std::size_t bytes = left_on_heap([&] { on_own_thread(some); }) / kTimes;
   if (bytes > kAllowed) throw Failed("each reload left " + std::to_string(bytes) + " bytes");
 }
 
