@@ -60,8 +60,8 @@ typedef struct cm_host_robot {
    * follows, one of the two. A connection that it has is closed before. [service-thread] */
   cm_status (*login)(const cm_host *host, const cm_robot_login *login);
 
-  /* Connects to an address, `tcp://host:port`, and nothing more: for servers with a login of their own. As login else.
-   * CM_INVALID for what is no address. [service-thread] */
+  /* Connects to `tcp://host:port`, or by tls, ws or wss, and nothing more: for servers with a login of their own. As
+   * login else. CM_INVALID for what is no address. [service-thread] */
   cm_status (*connect)(const cm_host *host, const char *url);
 
   /* Sends to the server. CM_UNAVAILABLE: not connected; CM_BACKPRESSURE: it does not read, and as much waits as may;
