@@ -42,6 +42,10 @@ std::size_t SessionTable::handle(const Envelope& envelope) {
   }
 
   Session* session = find(envelope.to, envelope.client.session);
+  if (envelope.kind == Kind::bind) {
+    bind(session, envelope);
+    return kCost + envelope.body.size();
+  }
   if (session == nullptr) return kCost;
   switch (envelope.kind) {
     case Kind::to_client:
@@ -49,9 +53,6 @@ std::size_t SessionTable::handle(const Envelope& envelope) {
       break;
     case Kind::close_client:
       session->close(close_reason(envelope.status), text_of(envelope.body));
-      break;
-    case Kind::bind:
-      bind(*session, envelope);
       break;
     case Kind::unbind:
       unbind(*session, envelope);
@@ -105,8 +106,9 @@ std::size_t SessionTable::broadcast(const Envelope& envelope) {
   return cost;
 }
 
-// A backend may bind clients to itself, their agent to any service that is up.
-void SessionTable::bind(Session& session, const Envelope& envelope) {
+// A backend may bind clients to itself, their agent to any service that is up. Null: the client is gone, and the
+// service may have been told of it by what is bound only now: it hears so at once.
+void SessionTable::bind(Session* session, const Envelope& envelope) {
   const ServiceRef service = names().find(text_of(envelope.body));
   const bool allowed = envelope.from == service || envelope.from == envelope.to;
   const auto services = registry_.snapshot();
@@ -115,7 +117,12 @@ void SessionTable::bind(Session& session, const Envelope& envelope) {
     counters_.bad_command.add();
     return;
   }
-  session.bind(entry->kind, service);
+  if (session != nullptr) return session->bind(entry->kind, service);
+  tell({.kind = Kind::client_closed,
+        .status = CM_CLOSE_BY_CLIENT,
+        .to = service,
+        .client = envelope.client,
+        .body = {}});
 }
 
 // A backend may end a binding to itself, their agent any.

@@ -111,7 +111,7 @@ class SessionTable final : public net::Wakeable,
   std::size_t handle(const routing::Envelope& envelope);
   std::size_t handle_list(const routing::Envelope& envelope);
   std::size_t broadcast(const routing::Envelope& envelope);
-  void bind(Session& session, const routing::Envelope& envelope);
+  void bind(Session* session, const routing::Envelope& envelope);
   void unbind(Session& session, const routing::Envelope& envelope);
   void retry_waiting();
   void retry_told();

@@ -243,11 +243,16 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
   }
 
   void on_entered(const proto::EnterGameACK& ack, Status status, Client client, ServiceId game) {
+    const bool agreed = status == Status::ok && ack.result() == proto::NoError;
+    // Bound first: a game that went down since is no place to enter. And the host tells a game that is bound when the
+    // client goes, or that it is gone: nothing else does, and one that answers late may have it for entered, too.
+    const bool late = status == Status::timeout;
+    const Status bound = agreed || late ? gateway().bind(client, game) : status;
     auto* entry = entered_.edit(client);
     if (entry == nullptr) return;  // gone meanwhile
-    // Bound first: a game that went down since is no place to enter.
-    if (status == Status::ok && ack.result() == proto::NoError) status = gateway().bind(client, game);
-    if (status != Status::ok || ack.result() != proto::NoError) {
+    if (agreed) status = bound;
+    if (late && bound == Status::ok) (void)gateway().unbind(client, std::string(game_kind));
+    if (!agreed || bound != Status::ok) {
       spent_.give_back(entry->token_id());
       entered_.erase(client);
       if (status == Status::ok) return turn_away(client, ack.result(), ack.text());

@@ -34,6 +34,10 @@ Status Game::on(const proto::EnterGameREQ& req, Client client) {
     ack.set_text("a uid is 1 to 32 of a-z, A-Z, 0-9, \"-\", \"_\" and \".\"");
     return reply(ack);
   }
+  if (const auto* player = players_.find(req.uid()); player != nullptr && player->tasks_size() >= max_tasks) {
+    refuse(task(Task::Enter), proto::TooFast, too_fast);
+    return Status::ok;
+  }
   join(client, req.uid());
   players_[req.uid()].set_known(false);  // another game may have changed it since
   queue(req.uid(), task(Task::Enter));

@@ -135,6 +135,36 @@ TEST_P(GrowthOfAll, ReloadsOfGameAndDataLoseNothing) {
   }
 }
 
+// Who verifies and hangs up before the answer is in no game: it would earn for as long as the game runs.
+TEST(GrowthOfNobody, WhoHangsUpWhileEnteringIsNotInTheGame) {
+  for (const Shape shape : {Shape::embedded, Shape::consul}) {
+    Deployment mesh(shape);
+    const auto users = [&] {
+      std::int64_t all = -1;
+      const auto games = mesh.host("agent").query({"services", "game"});
+      for (const auto& game : games.as_array()) {
+        const auto* known = game.as_object().if_contains("users");
+        if (known != nullptr && known->is_number()) all = known->to_number<std::int64_t>();
+      }
+      return all;
+    };
+    for (int i = 0; i < 20; ++i) {
+      const auto ticket = ticket_of(log_in(mesh.login_address(), "ghost" + std::to_string(i)));
+      Client client(ticket.agent);
+      client.send(verify_req(ticket));
+    }
+    const auto has_a_row = [&](int i) {
+      try {
+        return stored_in_sqlite(mesh.folder() / "data.db", "guest-ghost" + std::to_string(i)).level() == 1;
+      } catch (const std::exception&) {
+        return false;
+      }
+    };
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(wait_until([&] { return has_a_row(i); })) << i << " never entered";
+    EXPECT_TRUE(wait_until([&] { return users() == 0; })) << users() << " are still in the game";
+  }
+}
+
 // A player is at one of them, then at the other, and asks both for the same.
 TEST(GrowthInTwoGames, TheSameRequestsArePaidOnce) {
   Deployment mesh(Shape::consul);

@@ -236,12 +236,22 @@ TEST_F(AgentPlugin, GameThatWentDownAfterItsAnswerIsNotFound) {
   expect_turned_away(alice, proto::GameNotFound);
 }
 
-TEST_F(AgentPlugin, ClientThatClosesDuringItsVerifyIsForgotten) {
+// Bound to a client that is gone, the game hears of that from the host.
+TEST_F(AgentPlugin, ClientThatClosesDuringItsVerifyIsForgottenAndItsGameIsTold) {
   EXPECT_EQ(verify(alice), Status::ok);
   host.disconnect(alice);
   host.clear();
   answer();
-  EXPECT_THAT(host.did(), IsEmpty());
+  EXPECT_THAT(host.did(), ElementsAre("gateway.bind 1 @game#0@test"));
+}
+
+TEST_F(AgentPlugin, GameThatDoesNotAnswerInTimeIsToldWhenTheClientGoes) {
+  EXPECT_EQ(verify(alice), Status::ok);
+  host.clear();
+  host.advance(6s);
+  EXPECT_THAT(host.did(), ElementsAre("directory.set_load 2", "gateway.bind 1 @game#0@test", "gateway.unbind 1 game",
+                                      "clients.send proto.VerifyACK 1", "gateway.release 1"));
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::GameNotFound);
 }
 
 TEST_F(AgentPlugin, SecondVerifyChangesNothingAndIsTold) {

@@ -60,6 +60,17 @@ TEST_F(BindingTest, ABackendBindsToItselfOnly) {
   EXPECT_EQ(table->counters().bad_command.get(), 1U);
 }
 
+TEST_F(BindingTest, WhoIsBoundToAClientThatIsGoneIsToldSo) {
+  open();
+  const Player player = join_admitted();
+  player.wire->finish();
+  bind(player, "game#0@t");
+  ASSERT_EQ(game0->got(Kind::client_closed).size(), 1U);
+  EXPECT_EQ(game0->got(Kind::client_closed)[0].client, player.id);
+  command(Kind::bind, player, names.service("game#1@t"), "game#0@t");  // not its own
+  EXPECT_EQ(game0->got(Kind::client_closed).size(), 1U);
+}
+
 TEST_F(BindingTest, ABindingToWhoIsNotUpIsRefused) {
   open();
   const Player player = join_admitted();
