@@ -30,7 +30,7 @@ class TlsServer {
   TlsServer(const TlsServer&) = delete;
   TlsServer& operator=(const TlsServer&) = delete;
 
-  // Other files, or another version. A failure changes nothing.
+  // Other files, or another version. On failure what was loaded before stays, until these files are good.
   base::Status change(TlsConfig config);
   // Looks whether the files are others, and takes them once they are left alone; bad ones are refused with a warning,
   // and the old ones stay. Call it about once a second. One thread at a time.

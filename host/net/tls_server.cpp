@@ -115,12 +115,12 @@ base::Status TlsServer::change(TlsConfig config) {
   }
   Stamp now = stamp(config);  // before: what changes while it is read is read again
   auto context = load(config);
-  if (!context) return context.error();
   const std::lock_guard lock(mutex_);
   config_ = std::move(config);
-  context_ = std::move(*context);
   seen_ = now;
   loaded_ = std::move(now);
+  if (!context) return context.error();
+  context_ = std::move(*context);
   return {};
 }
 

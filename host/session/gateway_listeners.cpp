@@ -201,11 +201,8 @@ base::Status Gateway::update_listener(ServiceRef owner, std::uint32_t number, co
     ListenerOptions wanted = options;
     wanted.transport = door.info.transport;
     if (auto status = check_listener(wanted); !status) return status;
-    if (door.port->tls) {
-      if (auto status = door.port->tls->change(tls_config(wanted)); !status) return status;
-    }
-    open->frontend->update_port(*door.port, wanted);
-    return {};
+    open->frontend->update_port(*door.port, wanted);  // whatever becomes of the certificate
+    return door.port->tls ? door.port->tls->change(tls_config(wanted)) : base::Status();
   }
   return base::error("the frontend has no listener " + std::to_string(number));
 }

@@ -91,7 +91,10 @@ class Ends : public testing::Test {
   using Tcp = boost::asio::ip::tcp;
 
   Ends() : acceptor_(context, Tcp::endpoint(boost::asio::ip::make_address("127.0.0.1"), 0)) {}
-  ~Ends() override {
+  ~Ends() override { hang_up(); }
+
+  // Both ends are closed, and may go.
+  void hang_up() {
     for (End* end : {client.get(), server.get()}) {
       if (end != nullptr) end->transport->close();
     }
@@ -121,12 +124,17 @@ class Ends : public testing::Test {
     return *Address::parse(scheme + "://" + host + ":" + std::to_string(acceptor_.local_endpoint().port()));
   }
 
+  static TlsConfig config_of(const test::Certificate& of) {
+    return {of.certificate.string(), of.private_key.string(), 12, "test"};
+  }
   std::unique_ptr<Transport> serve(const std::string& scheme, Fd socket) {
     std::unique_ptr<Transport> made;
     if (scheme == "tls" || scheme == "wss") {
-      auto opened = TlsServer::open({certificate.certificate.string(), certificate.private_key.string(), 12, "test"});
-      EXPECT_TRUE(opened.has_value()) << opened.error().text;
-      tls = *opened;
+      if (!tls) {
+        auto opened = TlsServer::open(config_of(certificate));
+        EXPECT_TRUE(opened.has_value()) << opened.error().text;
+        tls = *opened;
+      }
       made = tls->transport(context, std::move(socket));
     } else {
       made = std::make_unique<TcpTransport>(context, std::move(socket));

@@ -21,9 +21,7 @@ TEST_F(TlsClients, TakeACertificateThatTheyTrustForItsNameAndAddress) {
   for (const char* host : {"localhost", "127.0.0.1"}) {
     open(address("tls", host), trusted);
     EXPECT_TRUE(both_open()) << host << ": " << client->transport->trouble();
-    client->transport->close();
-    server->transport->close();
-    ASSERT_TRUE(until([&] { return client->free() && server->free(); }));
+    hang_up();
   }
 }
 
@@ -49,6 +47,18 @@ TEST_F(TlsClients, RefuseOneOfAnotherAddress) {
   remake({.name = "localhost", .address = "203.0.113.7"});
   open(address("wss", "127.0.0.1"), now_trusted());
   EXPECT_THAT(refusal(), HasSubstr("certificate is not for 127.0.0.1"));
+}
+
+TEST_F(TlsClients, LookForAnAddressWithoutItsScope) {
+  const Address scoped = *Address::parse("tls://[::1%1]:7");
+  remake({.name = "play.example.org", .address = "203.0.113.7"});
+  open(scoped, now_trusted());
+  EXPECT_THAT(refusal(), HasSubstr("certificate is not for ::1%1"));
+  hang_up();
+  tls.reset();
+  remake({.address = "::1"});
+  open(scoped, now_trusted());
+  EXPECT_TRUE(both_open()) << client->transport->trouble();
 }
 
 TEST_F(TlsClients, RefuseOneThatHasExpired) {
