@@ -284,7 +284,7 @@ void Robot::on_end(const std::string& why) {
       notice_ != 0 ? ": " + proto::NoticeACK_Code_Name(static_cast<proto::NoticeACK_Code>(notice_)) : "";
   switch (stage_) {
     case Stage::logging_in:
-      run_.forget_login_address();
+      run_.note_login_failed();
       return lose("login: connection" + notice, said, notice_);
     case Stage::verifying:
       return lose("verify: connection" + notice, said, notice_);
@@ -376,11 +376,11 @@ void Robot::on_timer(std::uint64_t number, const std::string* handler, const std
   if (handler == nullptr) {
     stage_timer_ = 0;
     if (!connection_) {
-      run_.forget_login_address();
+      run_.note_login_failed();
       return lose("login: no address", std::string(trouble_));
     }
     const std::string seconds = std::to_string(run_.config().timeout.count() / 1000);
-    if (stage_ == Stage::logging_in) run_.forget_login_address();
+    if (stage_ == Stage::logging_in) run_.note_login_failed();
     return lose(stage_ == Stage::logging_in  ? "login: timeout"
                 : stage_ == Stage::verifying ? "verify: timeout"
                                              : "connect",

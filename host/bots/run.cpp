@@ -52,16 +52,11 @@ std::string_view Run::message_name(std::uint16_t id) const {
 }
 
 base::Result<net::Address> Run::login_address() {
-  if (!login_) {
-    // Where it is may be asked of Consul, which takes its time: not for each robot.
-    const auto now = Clock::now();
-    if (login_asked_ != Clock::time_point{} && now - login_asked_ < std::chrono::seconds(1)) {
-      return base::error("the login service cannot be reached; its address is asked for again in a second");
-    }
-    login_asked_ = now;
-    auto found = config_.find_login();
-    if (!found) return found.error();
-    login_ = *found;
+  // Where it is may be asked of Consul, which takes its time: not for each robot. One's failure is none of the others'.
+  if (!login_ || (ask_for_login_ && Clock::now() - login_asked_ >= std::chrono::seconds(1))) {
+    login_ = config_.find_login();
+    login_asked_ = Clock::now();
+    ask_for_login_ = false;
   }
   return *login_;
 }

@@ -79,8 +79,9 @@ class Run {
   [[nodiscard]] bool on_this_thread() const { return std::this_thread::get_id() == thread_; }
   // The full name of a message.
   [[nodiscard]] std::string_view message_name(std::uint16_t id) const;
+  // As it was found last; looked up again when a login failed, at most once a second.
   base::Result<net::Address> login_address();
-  void forget_login_address() { login_.reset(); }
+  void note_login_failed() { ask_for_login_ = true; }
   void note_online(bool online) { online ? ++online_ : --online_; }
   void note_fault(const std::string& where, const std::string& what);
   void note_done() { ++done_; }
@@ -105,8 +106,9 @@ class Run {
   plugin::LogLimiter lines_{20};
   ExpectedRows rows_;
   std::vector<std::unique_ptr<Robot>> robots_;
-  std::optional<net::Address> login_;
+  std::optional<base::Result<net::Address>> login_;
   std::chrono::steady_clock::time_point login_asked_;
+  bool ask_for_login_ = false;
   std::uint64_t online_ = 0, faults_ = 0, done_ = 0;
   bool finishing_ = false;
 };
