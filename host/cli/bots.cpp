@@ -276,7 +276,7 @@ Command bots_command() {
                 {"count", "N", "How many play (100)."},
                 {"ramp", "N/s", "How many begin a second, or `all` (500/s)."},
                 {"scenario", "NAME", "What they do; the setting `scenario` of the robot."},
-                {"set", "NAME=VALUE,...", "Other settings of the robot."},
+                {"set", "NAME=VALUE,...", "Other settings of the robot.", ","},
                 {"duration", "TIME", "How long they play once all have begun: 60s, 5m (30s)."},
                 {"grace", "TIME", "How long what is open at the end may take (20s)."},
                 {"timeout", "TIME", "How long a step of a login may take (20s)."},

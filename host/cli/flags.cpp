@@ -60,14 +60,16 @@ base::Result<Arguments> parse_arguments(std::span<const Flag> flags, std::span<c
       out.flags[flag->name] = value;
       continue;
     }
-    if (equal != std::string::npos) {
-      out.flags[flag->name] = arg.substr(equal + 1);
-      continue;
-    }
-    if (i + 1 == args.size() || args[i + 1].starts_with("--")) {
+    if (equal == std::string::npos && (i + 1 == args.size() || args[i + 1].starts_with("--"))) {
       return base::error(written + " needs a value: " + written + " " + flag->value);
     }
-    out.flags[flag->name] = args[++i];
+    const std::string value = equal == std::string::npos ? args[++i] : arg.substr(equal + 1);
+    const auto [before, is_first] = out.flags.try_emplace(flag->name, value);
+    if (is_first) continue;
+    if (flag->separator.empty()) {
+      return base::error(written + " is given twice, \"" + before->second + "\" and \"" + value + "\"; give one");
+    }
+    before->second += flag->separator + value;
   }
   return out;
 }
@@ -79,7 +81,8 @@ std::string describe_flags(std::span<const Flag> flags) {
   for (const Flag& flag : flags) {
     std::string line = head(flag);
     line.resize(column, ' ');
-    out += line + wrap(flag.help, kWidth - column, column) + "\n";
+    const std::string again = flag.separator.empty() ? "" : " May be given again.";
+    out += line + wrap(flag.help + again, kWidth - column, column) + "\n";
   }
   return out;
 }

@@ -16,9 +16,10 @@ struct Flag {
   std::string name;   // without the dashes
   std::string value;  // what stands for its value in the help
   std::string help;
+  std::string separator = {};  // of a list: given again, its values are joined by it; any other value is given once
 };
 
-// What a command line holds, checked against the flags that there are. Given twice, the last one counts.
+// What a command line holds, checked against the flags that there are. Of a switch given twice, the last one counts.
 struct Arguments {
   std::map<std::string, std::string, std::less<>> flags;  // a switch is "true" or "false"
   std::vector<std::string> words;                         // what is no flag, and all behind `--`
@@ -31,7 +32,8 @@ struct Arguments {
   [[nodiscard]] bool on(std::string_view flag) const { return get(flag) == "true"; }
 };
 
-// Refuses an unknown flag, with the one that was probably meant, and a flag without its value.
+// Refuses an unknown flag, with the one that was probably meant, a flag without its value, and a second value of one
+// that is no list.
 base::Result<Arguments> parse_arguments(std::span<const Flag> flags, std::span<const std::string> args);
 
 // One aligned block of lines, `  --consul URL   Where Consul is.`; long helps are wrapped.

@@ -2,14 +2,18 @@
 
 #include <gmock/gmock.h>
 
+#include "cli/command.hpp"
+
 namespace cm::cli {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const std::vector<Flag> kFlags{
-    {"dev", "", "A switch."}, {"consul", "URL", "A value."}, {"plugin-dir", "DIR", "Another."}};
+const std::vector<Flag> kFlags{{"dev", "", "A switch."},
+                               {"consul", "URL", "A value."},
+                               {"plugin-dir", "DIR", "Another."},
+                               {"set", "A=B", "A list.", ","}};
 
 base::Result<Arguments> parse(std::vector<std::string> args) { return parse_arguments(kFlags, args); }
 std::string refusal(std::vector<std::string> args) {
@@ -37,7 +41,26 @@ TEST(Flags, ASwitchIsOnWhenItIsThere) {
 
 TEST(Flags, ASwitchTakesNoWord) { EXPECT_THAT(parse({"--dev", "word"})->words, ElementsAre("word")); }
 
-TEST(Flags, TheLastOneCounts) { EXPECT_EQ(parse({"--consul", "a", "--consul=b"})->get("consul"), "b"); }
+TEST(Flags, OfASwitchTheLastOneCounts) { EXPECT_FALSE(parse({"--dev", "--dev=false"})->on("dev")); }
+
+TEST(Flags, AValueGivenTwiceIsRefused) {
+  EXPECT_EQ(refusal({"--consul", "a", "--consul=b"}), "--consul is given twice, \"a\" and \"b\"; give one");
+  EXPECT_THAT(refusal({"--consul=", "--consul", "b"}), HasSubstr("--consul is given twice"));
+}
+
+TEST(Flags, AListGivenTwiceIsOneList) {
+  EXPECT_EQ(parse({"--set", "a=1", "--dev", "--set=b=2,c=3"})->get("set"), "a=1,b=2,c=3");
+}
+
+TEST(Flags, SettingsOfAHostAndOfRobotsAreListsAsEachReadsThem) {
+  const auto set_of = [](const Command& command, const std::string& first, const std::string& second) {
+    const auto parsed = parse_arguments(command.flags, std::vector<std::string>{"--set", first, "--set", second});
+    return parsed ? parsed->get("set") : parsed.error().text;
+  };
+  EXPECT_EQ(set_of(host_command(), "login/port=0", "agent/transports=tcp,tls"),
+            "login/port=0;agent/transports=tcp,tls");
+  EXPECT_EQ(set_of(bots_command(), "scenario=connect", "ping_ms=777"), "scenario=connect,ping_ms=777");
+}
 
 TEST(Flags, WordsMayStandAnywhereAndBehindTwoDashesAllAreWords) {
   const auto parsed = parse({"a", "--dev", "b", "-", "--", "--consul", "-h"});
@@ -69,7 +92,8 @@ TEST(Flags, TheirHelpIsAligned) {
   EXPECT_EQ(describe_flags(kFlags),
             "  --dev              A switch.\n"
             "  --consul URL       A value.\n"
-            "  --plugin-dir DIR   Another.\n");
+            "  --plugin-dir DIR   Another.\n"
+            "  --set A=B          A list. May be given again.\n");
 }
 
 TEST(Flags, LongHelpIsWrappedBetweenWords) {
