@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -10,6 +12,7 @@
 #include <iostream>
 #include <map>
 #include <random>
+#include <system_error>
 #include <utility>
 
 #include <boost/json/serialize.hpp>
@@ -46,12 +49,17 @@ int misuse(const std::string& sentence) {
 std::optional<double> number(std::string_view text, std::initializer_list<std::pair<std::string_view, double>> units) {
   double value = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || value < 0 || value > 1e12) return std::nullopt;
+  if (ec != std::errc() || !(value >= 0 && value <= 1e12)) return std::nullopt;  // nan is neither
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   for (const auto& [name, factor] : units) {
     if (unit == name) return value * factor;
   }
   return std::nullopt;
+}
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+  const auto value = number(text, {{"", 1}});
+  if (!value || *value != std::floor(*value)) return std::nullopt;
+  return static_cast<std::uint64_t>(*value);
 }
 std::optional<milliseconds> duration(std::string_view text) {
   const auto ms = number(text, {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60'000}, {"h", 3'600'000}});
@@ -133,6 +141,11 @@ void show_progress(const bots::Run& run, bool interactive) {
   std::cerr << (interactive ? "\r\x1b[K" : "") << line << (interactive ? "" : "\n") << std::flush;
 }
 
+std::string unwritable(const std::string& path) {
+  return path + " cannot be written: " + std::generic_category().message(errno) +
+         "; give a file in a folder that is there and may be written to";
+}
+
 struct Wish {
   bots::RunConfig config;
   plugin::Manifest manifest;
@@ -175,9 +188,9 @@ base::Result<Wish> read_wish(const Arguments& arguments) {
   }
 
   auto& config = wish.config;
-  const auto count = number(arguments.get("count", "100"), {{"", 1}});
-  if (!count || *count < 1 || *count > static_cast<double>(kMostRobots)) return base::error("--count is 1 to 1000000");
-  config.count = static_cast<std::uint64_t>(*count);
+  const auto count = whole_number(arguments.get("count", "100"));
+  if (!count || *count < 1 || *count > kMostRobots) return base::error("--count is a whole number, 1 to 1000000");
+  config.count = *count;
   const std::string ramp = arguments.get("ramp", scenario == "storm" ? "all" : "500/s");
   const auto a_second = ramp == "all" ? 0.0 : number(ramp, {{"", 1}, {"/s", 1}});
   if (!a_second || (ramp != "all" && *a_second <= 0)) return base::error("--ramp is robots a second, 500/s, or all");
@@ -190,9 +203,9 @@ base::Result<Wish> read_wish(const Arguments& arguments) {
     *to = *time;
   }
   const std::string seed = arguments.get("seed");
-  const auto number_of_seed = number(seed.empty() ? "0" : seed, {{"", 1}});
+  const auto number_of_seed = whole_number(seed.empty() ? "0" : seed);
   if (!number_of_seed || *number_of_seed > 999'999'999) return base::error("--seed is a whole number below 1000000000");
-  config.seed = seed.empty() ? 1 + std::random_device{}() % 999'999'999 : static_cast<std::uint64_t>(*number_of_seed);
+  config.seed = seed.empty() ? 1 + std::random_device{}() % 999'999'999 : *number_of_seed;
   auto way = way_in(arguments);
   if (!way) return way.error();
   config.find_login = std::move(way->find_login);
@@ -202,6 +215,14 @@ base::Result<Wish> read_wish(const Arguments& arguments) {
   auto settings = robot_settings(wish.manifest, wish.manifest.provides.at(0), given, values);
   if (!settings) return settings.error();
   config.settings = std::move(*settings);
+
+  if (auto status = base::set_log_levels(arguments.get("log", "warning")); !status) {
+    return base::error("--log: " + status.error().text);
+  }
+  // At last: it makes the file. A report of before stays until this one is whole.
+  if (const std::string path = arguments.get("report"); !path.empty() && !std::ofstream(path, std::ios::app)) {
+    return base::error("--report: " + unwritable(path));
+  }
 
   wish.parameters = {
       {"plugin", wish.manifest.name + " " + wish.manifest.version},
@@ -216,7 +237,6 @@ base::Result<Wish> read_wish(const Arguments& arguments) {
 
 int play(const Arguments& arguments, Wish& wish) {
   if (auto status = raise_open_files(wish.config.count); !status) return fail(status.error().text);
-  (void)base::set_log_levels(arguments.get("log", "warning"));
   plugin::LibraryLoader loader;
   auto library = loader.open_in_place(fs::absolute(wish.file), wish.file.filename().string());
   if (!library) return fail(library.error().text);
@@ -243,13 +263,13 @@ int play(const Arguments& arguments, Wish& wish) {
   }
   if (entry.deinit != nullptr) entry.deinit();
 
+  std::cout << (arguments.on("json") ? boost::json::serialize(bots::to_json(report)) + "\n" : bots::to_text(report))
+            << std::flush;
   if (const std::string path = arguments.get("report"); !path.empty()) {
     std::ofstream out(path);
     out << bots::to_html(report);
-    if (!out.flush()) return fail("the report cannot be written to " + path + "; see that its folder is there");
+    if (!out.flush()) return fail(unwritable(path));
   }
-  std::cout << (arguments.on("json") ? boost::json::serialize(bots::to_json(report)) + "\n" : bots::to_text(report))
-            << std::flush;
   return report.passed && std::cout ? kOk : kFailed;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <tuple>
 
 #include "support/bots.hpp"
 #include "support/deployment.hpp"
@@ -139,6 +140,39 @@ TEST(Bots, WriteAReportThatIsOnePage) {
   std::ostringstream text;
   text << std::ifstream(page).rdbuf();
   EXPECT_NE(text.str().find("\"verdict\":\"pass\""), std::string::npos) << text.str();
+}
+
+TEST(Bots, AReportThatCannotBeWrittenIsRefusedBeforeTheRun) {
+  const auto finished = bots("127.0.0.1:1", {"--report", "/nowhere/report.html"});
+  EXPECT_EQ(finished.code, 2);
+  EXPECT_NE(finished.output.find("/nowhere/report.html cannot be written: No such file"), std::string::npos)
+      << finished.output;
+}
+
+TEST(Bots, AReportThatFailsAtTheEndDoesNotTakeTheResultAlong) {
+  const std::string nowhere = "127.0.0.1:" + std::to_string(free_port());
+  const auto finished = bots(
+      nowhere, {"--scenario", "connect", "--count", "1", "--duration", "1s", "--grace", "1s", "--report", "/dev/full"});
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_NE(finished.output.find("\"verdict\":\"fail\""), std::string::npos) << finished.output;
+  EXPECT_NE(finished.output.find("/dev/full cannot be written: No space left"), std::string::npos) << finished.output;
+}
+
+TEST(Bots, ANumberThatIsNoneIsRefusedWithWhatItMayBe) {
+  for (const auto& [flag, value, what] : {std::tuple{"--count", "nan", "a whole number"},
+                                          {"--count", "1.5", "a whole number"},
+                                          {"--count", "inf", "a whole number"},
+                                          {"--seed", "1.7", "a whole number"},
+                                          {"--seed", "nan", "a whole number"},
+                                          {"--duration", "nan", "a time"},
+                                          {"--grace", "inf", "a time"},
+                                          {"--ramp", "nan", "robots a second"},
+                                          {"--log", "nonsense", "no log level"}}) {
+    const auto finished = bots("127.0.0.1:1", {flag, value});
+    EXPECT_EQ(finished.code, 2) << flag << " " << value;
+    EXPECT_NE(finished.output.find(flag), std::string::npos) << finished.output;
+    EXPECT_NE(finished.output.find(what), std::string::npos) << finished.output;
+  }
 }
 
 TEST(Bots, AServiceIsNoRobotAndARobotNoService) {
