@@ -231,7 +231,15 @@ void Gateway::on_plugins_up(const base::Status& status) {
       logger().info("{} takes clients at {}", names_.service_id(entry.ref), listener.url);
     }
   }
-  logger().info("ready after {} ms plugins={}", steady_ms() - started_ms_, fmt::join(plugins_->loaded(), ","));
+  const auto ready =
+      fmt::format("ready after {} ms plugins={}", steady_ms() - started_ms_, fmt::join(plugins_->loaded(), ","));
+  if (const auto refused = plugin_set_->refused(); !refused.empty()) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, why] : refused) names.push_back(name);
+    logger().warn("{} refused={}; see above why", ready, fmt::join(names, ","));
+  } else {
+    logger().info("{}", ready);
+  }
 }
 
 void Gateway::fail(const std::string& why) {

@@ -279,8 +279,11 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
   // The game that the client is to enter; none when it is not up, or is no game.
   ServiceId game_of(const std::string& id) {
     if (id.empty()) return directory().pick(std::string(game_kind));
-    const auto game = directory().get(directory().find(id));
-    return game && game->kind == game_kind ? game->service : ServiceId();
+    // Looked for among those that are up: the host remembers each id that it is asked for, and this one is a client's.
+    for (const auto& game : directory().list(std::string(game_kind))) {
+      if (directory().name(game.service) == id) return game.service;
+    }
+    return {};
   }
 
   // The client stays outside and may try again.

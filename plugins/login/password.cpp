@@ -3,7 +3,11 @@
 #include <sodium.h>
 
 #include <array>
+#include <cstdio>
+#include <optional>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include "../tokens/uid.hpp"
 #include "guest.hpp"
@@ -22,13 +26,53 @@ std::string hash_of_nobody(const proto::LoginSettings& terms) {
          ",p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 }
 
+// What a hash says of itself: `$argon2id$v=19$m=KIB,t=PASSES,p=1$SALT$HASH`, the last two in base64 without padding.
+// Source: the PHC string format, as libsodium writes it.
+struct Hash {
+  unsigned kib = 0;
+  unsigned passes = 0;
+  std::array<unsigned char, crypto_pwhash_SALTBYTES> salt{};
+  std::array<unsigned char, 32> bytes{};
+};
+
+std::optional<Hash> parse(const std::string& text) {
+  Hash hash;
+  int at = 0;
+  if (std::sscanf(text.c_str(), "$argon2id$v=19$m=%9u,t=%9u,p=1$%n", &hash.kib, &hash.passes, &at) != 2 || at == 0) {
+    return std::nullopt;
+  }
+  const auto decode = [](std::string_view from, auto& into) {
+    std::size_t size = 0;
+    return sodium_base642bin(into.data(), into.size(), from.data(), from.size(), nullptr, &size, nullptr,
+                             sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 &&
+           size == into.size();
+  };
+  const std::string_view rest = std::string_view(text).substr(static_cast<std::size_t>(at));
+  const auto dollar = rest.find('$');
+  if (dollar == std::string_view::npos) return std::nullopt;
+  if (!decode(rest.substr(0, dollar), hash.salt) || !decode(rest.substr(dollar + 1), hash.bytes)) return std::nullopt;
+  return hash;
+}
+
+// Not crypto_pwhash_str_verify(): to it, no memory is a wrong secret.
+bool is_of(const std::string& secret, const std::string& text) {
+  const auto hash = parse(text);
+  if (!hash) throw std::runtime_error("an account's hash is none of Argon2id with one lane");
+  std::array<unsigned char, 32> bytes{};
+  if (crypto_pwhash(bytes.data(), bytes.size(), secret.data(), secret.size(), hash->salt.data(), hash->passes,
+                    std::size_t{hash->kib} * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0) {
+    throw std::runtime_error("there is no memory to hash a secret");
+  }
+  return sodium_memcmp(bytes.data(), hash->bytes.data(), bytes.size()) == 0;
+}
+
 }  // namespace
 
 proto::HashDone hash_secret(const proto::HashWork& work) {
   if (sodium_init() < 0) throw std::runtime_error("libsodium cannot be used");
   proto::HashDone done;
   if (!work.hash().empty()) {
-    done.set_good(crypto_pwhash_str_verify(work.hash().c_str(), work.secret().data(), work.secret().size()) == 0);
+    done.set_good(is_of(work.secret(), work.hash()));
     return done;
   }
   std::array<char, crypto_pwhash_STRBYTES> hash{};
@@ -100,7 +144,11 @@ void PasswordPlatform::on_hashed(const proto::HashDone& done, Status status, con
 
 void PasswordPlatform::on_created(Created created, const Visitor& visitor, const proto::LoginAttempt& attempt) {
   if (created == Created::yes) return let_in(visitor, attempt);
-  if (created == Created::unknown) return unavailable(visitor, attempt);
+  if (created == Created::unknown) {
+    limits_.take_back(attempt.uid(), attempt.address());
+    return desk_.refuse(visitor, proto::DataUnavailable,
+                        "it is not certain that the account was made: log in with it, or make it again in a while");
+  }
   desk_.refuse(visitor, proto::AccountExists, "there is an account of this name already");
 }
 

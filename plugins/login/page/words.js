@@ -15,7 +15,7 @@ const results = {
   [Result.TooManyAttempts]: "Too many attempts.",
   [Result.AccountExists]: "An account of this name is there already: log in with its password, or choose another name.",
   [Result.BadSecret]: "This password is too short or too long.",
-  [Result.DataUnavailable]: "The database cannot be reached now. Nothing was changed.",
+  [Result.DataUnavailable]: "The database cannot be reached now. Try again in a moment.",
   [Result.NotEnoughCoins]: "Not enough coins.",
   [Result.HighestLevel]: "This is the highest level.",
   [Result.NotInGame]: "The game does not know you yet.",

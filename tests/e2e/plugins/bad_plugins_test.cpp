@@ -105,6 +105,17 @@ TEST_F(BadPlugins, ThrowingStartRefusesThePlugin) {
   expect_refused("throws_in_start", made_for_tests("throws_in_start"), {"there is no level one"});
 }
 
+TEST(BadPluginAtTheStart, IsNamedWhereTheHostSaysThatItIsReady) {
+  const TempDir folder;
+  const auto plugins = folder.path() / "plugins";
+  copy_plugins(plugins, {"echo"});
+  write_file(plugins / "letter.so", "Dear host,\nplease load me.\n");
+  Host host({.folder = folder.path() / "host", .arguments = {"--dev"}, .plugin_dir = plugins, .env = {}});
+  host.await_ready();
+  EXPECT_TRUE(host.wait_for_log("plugins=echo refused=letter")) << host.log();
+  EXPECT_EQ(host.stop(), 0);
+}
+
 TEST_F(BadPlugins, WhatThrowsInEveryHookIsContained) {
   const auto offset = host().process().output_size();
   drop("thrower", made_for_tests("thrower"));

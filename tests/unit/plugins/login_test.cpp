@@ -1,6 +1,8 @@
 #include <cellmesh/testkit.hpp>
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -271,6 +273,53 @@ TEST_F(LoginPlugin, DataServiceThatDoesNotAnswerIsWaitedForAWhile) {
   EXPECT_EQ(host.deliver(password("ann", "a good secret"), alice), Status::ok);
   host.advance(5s);
   EXPECT_EQ(host.one<proto::LoginACK>(alice).result(), proto::DataUnavailable);
+}
+
+TEST_F(LoginPlugin, AccountThatMayHaveBeenMadeIsNotSaidToBeNone) {
+  up();
+  const Client alice = host.client();
+  EXPECT_EQ(host.deliver(password("ann", "a good secret", true), alice), Status::ok);
+  answer_data();
+  host.run_jobs();
+  host.advance(5s);
+  const auto ack = host.one<proto::LoginACK>(alice);
+  EXPECT_EQ(ack.result(), proto::DataUnavailable);
+  EXPECT_THAT(ack.text(), HasSubstr("not certain"));
+}
+
+// Beyond what it has now, this process gets nothing.
+class NoMoreMemory {
+ public:
+  NoMoreMemory() {
+    ::getrlimit(RLIMIT_AS, &before_);
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit now{pages * static_cast<std::size_t>(::getpagesize()), before_.rlim_max};
+    ::setrlimit(RLIMIT_AS, &now);
+  }
+  NoMoreMemory(const NoMoreMemory&) = delete;
+  NoMoreMemory& operator=(const NoMoreMemory&) = delete;
+  ~NoMoreMemory() { ::setrlimit(RLIMIT_AS, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(LoginPlugin, SecretThatNoMemoryIsThereForIsNotCalledWrong) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer needs more address space than there is";
+#endif
+  up();
+  EXPECT_EQ(try_password("ann", "a good secret", true), proto::NoError);
+  const Client alice = host.client();
+  EXPECT_EQ(host.deliver(password("ann", "a good secret"), alice), Status::ok);
+  answer_data();
+  {
+    const NoMoreMemory none;
+    host.run_jobs();
+  }
+  EXPECT_EQ(host.one<proto::LoginACK>(alice).result(), proto::DataUnavailable);
+  EXPECT_EQ(try_password("ann", "a good secret"), proto::NoError);
 }
 
 TEST_F(LoginPlugin, FailuresOfAnAccountMakeItWaitAndThenLockIt) {
