@@ -65,6 +65,20 @@ TEST_P(Live, RouteThatIsPushedCountsWithinASecond) {
   EXPECT_TRUE(wait_until([&] { return echoes(client); }, kLive)) << "not routed again";
 }
 
+TEST_P(Live, WhatElseChangesHoldsThoughTheCertificateCannotBeRead) {
+  const ScopedSetting nowhere(mesh(), "agent/tls_certificate", "/nonexistent/cert.pem");
+  const ScopedSetting small(mesh(), "agent/ws_max_body", "1000");
+  EXPECT_TRUE(wait_until([&] {
+    Client client = enter(mesh().url("login", "wss"));
+    client.send(chat_req(std::string(2000, 'x')));
+    for (;;) {
+      const auto frame = client.read();
+      if (!frame) return true;
+      if (frame->is<proto::ChatACK>()) return false;
+    }
+  }));
+}
+
 TEST_P(Live, BrokenRoutesAreRefusedAndTheOldOnesStay) {
   const auto before = routes_of("echo");
   Client client = player();
