@@ -71,7 +71,7 @@ typedef struct cm_host_clients {
 typedef struct cm_plugin_clients {
   uint32_t struct_size;
   uint32_t reserved;
-  /* A client that it is bound to, or got a message of, is gone, or was when it was bound. Told once. [service-thread] */
+  /* A client that it is bound to, or got a message of, is gone, or was when bound. Told once. [service-thread] */
   void (*on_client_closed)(void *self, const cm_client *client, cm_close_reason reason);
 } cm_plugin_clients;
 
