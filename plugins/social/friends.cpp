@@ -119,11 +119,11 @@ void Social::take_effect(const std::string& uid, const Task& task) {
   presence.set_uid(uid);
   switch (task.friend_().what()) {
     case FriendREQ::Add:
-      watchers.add_friends(uid);
+      if (!contains(watchers.friends(), uid)) watchers.add_friends(uid);  // it may have entered anew meanwhile
       break;
     case FriendREQ::Block:
       remove(*watchers.mutable_friends(), uid);
-      watchers.add_blocked_by(uid);
+      if (!contains(watchers.blocked_by(), uid)) watchers.add_blocked_by(uid);
       if (shows) clients().send(clients_of(std::vector{other}), presence);
       break;
     case FriendREQ::Remove:
@@ -157,6 +157,22 @@ void Social::watch(const std::string& uid, const proto::SocialData& data, bool o
   for (const auto& other : data.blocked()) {
     change(*watchers_[other].mutable_blocked_by());
     forget_watchers_if_none(other);
+  }
+}
+
+// What is stored of a player who is here is not what was known of it: as if it had changed its lists.
+void Social::follow(const std::string& uid, const proto::SocialData& before, const proto::SocialData& after) {
+  watch(uid, before, false);
+  watch(uid, after, true);
+  const auto* watchers = watchers_.find(uid);
+  if (watchers == nullptr) return;
+  proto::PresenceACK presence;
+  presence.set_uid(uid);
+  for (const auto& who : watchers->friends()) {
+    const bool blocked = contains(after.blocked(), who);
+    if (blocked == contains(before.blocked(), who)) continue;
+    presence.set_online(!blocked);
+    clients().send(clients_of(std::vector{who}), presence);
   }
 }
 

@@ -1,4 +1,5 @@
 #include <string>
+#include <utility>
 
 #include "social.hpp"
 #include "stored.hpp"
@@ -33,7 +34,8 @@ void Social::run(const std::string& uid) {
     auto* record = records_.edit(uid);
     if (record == nullptr || record->busy()) return;
     const bool to_begin = online_.contains(uid) && !record->begun();
-    if (record->tasks().empty() && !to_begin) return forget_record_if_unused(uid);
+    const bool to_read = record->begun() && !record->loaded();  // whom it blocked is not certain
+    if (record->tasks().empty() && !to_begin && !to_read) return forget_record_if_unused(uid);
     if (!record->loaded()) {
       if (load_record(uid, *record)) return;
       fail_all(uid, *record);
@@ -80,12 +82,15 @@ void Social::on_record_loaded(const proto::LoadDataACK& ack, Status status, cons
   auto* record = records_.edit(uid);
   if (record == nullptr || !record->busy()) return;
   record->set_busy(false);
+  proto::SocialData data;
   if (status != Status::ok || ack.result() != proto::DataOk || ack.rows_size() != 3 ||
-      !record->mutable_data()->ParseFromString(ack.rows(0).value())) {
+      !data.ParseFromString(ack.rows(0).value())) {
     log().debug("the record of {} cannot be read: {} {}", uid, status, ack.text());
     fail_all(uid, *record);
     return forget_record_if_unused(uid);
   }
+  if (record->begun()) follow(uid, record->data(), data);
+  *record->mutable_data() = std::move(data);
   record->set_loaded(true);
   record->set_version(ack.rows(0).version());
   record->set_known(social::any_row(ack));
@@ -165,14 +170,15 @@ void Social::try_late_soon() {
   if (!late_timer_) late_timer_ = after<&Social::try_late>(late_period);
 }
 
-// Players whose records could not be read when they entered, or whose mailbox could not be emptied.
+// Players whose records could not be read when they entered or after a change of an unknown end, or whose mailbox could
+// not be emptied.
 void Social::try_late() {
   late_timer_ = {};
   if (standing_by_) return;
   std::vector<std::string> late;
   records_.for_each([&](const std::string& uid, const Record& record) {
     if (late.size() < late_batch && !record.busy() && online_.contains(uid) &&
-        (!record.begun() || record.handed() > 0)) {
+        (!record.begun() || !record.loaded() || record.handed() > 0)) {
       late.push_back(uid);
     }
   });

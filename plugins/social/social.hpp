@@ -175,6 +175,7 @@ class Social : public cellmesh::Service<Social, proto::SocialSettings> {
   void take_effect(const std::string& uid, const Task& task);
   void tell_friends(const std::string& uid, const Record& record, const Task& task);
   void watch(const std::string& uid, const proto::SocialData& data, bool on);
+  void follow(const std::string& uid, const proto::SocialData& before, const proto::SocialData& after);
   void forget_watchers_if_none(const std::string& uid);
   void show(const std::string& uid, bool online);
   [[nodiscard]] bool visible(const std::string& uid, const std::string& to) const;

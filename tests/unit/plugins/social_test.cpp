@@ -148,6 +148,20 @@ class SocialPlugin : public testing::Test {
       for (const auto& call : saves) host.answer(call, rows.save(call.request));
     }
   }
+  // What is being saved is written, and the answer is lost.
+  void lose_answer_of_save() {
+    const auto call = host.call<proto::SaveDataREQ>();
+    rows.save(call.request);
+    host.fail_call(call, Status::timeout);
+  }
+  proto::ResultCode change_friends_uncertainly(Client client, proto::FriendREQ::What what, const std::string& uid) {
+    proto::FriendREQ req;
+    req.set_what(what);
+    req.set_uid(uid);
+    EXPECT_EQ(host.deliver(req, client), Status::ok);
+    lose_answer_of_save();
+    return host.one<proto::FriendACK>(client).result();
+  }
   // What waits for a client was handed over.
   void hand_over(const std::string& uid) {
     proto::WhoIsACK ack;
@@ -694,9 +708,7 @@ TEST_F(SocialPlugin, SaveOfAnUnknownEndIsReadBeforeTheNext) {
   req.set_to("bob");
   host.deliver(req, ann);
   host.answer(host.call<proto::LoadDataREQ>(), rows.load(host.call<proto::LoadDataREQ>().request));
-  const auto call = host.call<proto::SaveDataREQ>();
-  rows.save(call.request);  // it was written, and the answer is lost
-  host.fail_call(call, Status::timeout);
+  lose_answer_of_save();
   EXPECT_EQ(host.one<proto::ChatDoneACK>(ann).result(), proto::DataUnavailable);
   host.deliver(req, ann);
   settle();
@@ -857,6 +869,47 @@ TEST_F(SocialPlugin, ChannelLinesOfABlockedPlayerAreNotHeard) {
   say_in(bob, "red", "x");
   EXPECT_EQ(host.sent<proto::ChatACK>(ann).size(), 0U);
   EXPECT_EQ(host.sent<proto::ChatACK>(cid).size(), 1U);
+}
+
+TEST_F(SocialPlugin, BlockOfAnUnknownEndHoldsAsSoonAsItIsRead) {
+  friends(bob, proto::FriendREQ::Add, "ann");
+  EXPECT_EQ(change_friends_uncertainly(ann, proto::FriendREQ::Block, "bob"), proto::DataUnavailable);
+  settle();
+  EXPECT_FALSE(host.one<proto::PresenceACK>(bob).online());
+  say(bob, "not for ann");
+  EXPECT_THAT(heard(ann), IsEmpty());
+  EXPECT_THAT(friends(ann, proto::FriendREQ::Block, "bob").blocked(), ElementsAre("bob"));
+  EXPECT_THAT(host.sent<proto::PresenceACK>(bob), IsEmpty()) << "told once";
+
+  EXPECT_EQ(change_friends_uncertainly(ann, proto::FriendREQ::Unblock, "bob"), proto::DataUnavailable);
+  settle();
+  EXPECT_TRUE(host.one<proto::PresenceACK>(bob).online());
+  say(bob, "hello");
+  EXPECT_THAT(heard(ann), ElementsAre("hello"));
+}
+
+TEST_F(SocialPlugin, FriendRemovedWithAnUnknownEndIsNotWatchedAnyMore) {
+  friends(ann, proto::FriendREQ::Add, "bob");
+  EXPECT_EQ(change_friends_uncertainly(ann, proto::FriendREQ::Remove, "bob"), proto::DataUnavailable);
+  settle();
+  leave(bob);
+  EXPECT_THAT(host.sent<proto::PresenceACK>(), IsEmpty());
+  enter(bob, "bob");
+  settle();
+  EXPECT_THAT(host.sent<proto::PresenceACK>(), IsEmpty());
+}
+
+TEST_F(SocialPlugin, FriendOfWhoEnteredAnewWhileItWasStoredIsToldOfOnce) {
+  proto::FriendREQ req;
+  req.set_what(proto::FriendREQ::Add);
+  req.set_uid("bob");
+  host.deliver(req, ann);
+  leave(ann);
+  enter(ann, "ann");
+  settle();
+  leave(bob);
+  EXPECT_EQ(host.sent<proto::PresenceACK>(ann).size(), 1U);
+  EXPECT_EQ(host.memory().take(Did::clients_send_list).back().clients.size(), 1U);
 }
 
 TEST_F(SocialPlugin, ListsAreLimited) {
