@@ -92,11 +92,11 @@ void Social::leave(const std::string& uid, bool comes_back) {
   if (auto* record = records_.edit(uid); record != nullptr && record->begun()) {
     record->set_begun(false);
     watch(uid, record->data(), false);
-    if (!comes_back) show(uid, false);
   }
+  if (player->shown() && !comes_back) show(uid, false);
   clients_.erase(client_of(*player));
   online_.erase(uid);
-  forget_record_if_unused(uid);
+  if (!comes_back) forget_record_if_unused(uid);
   report_load_soon();
 }
 

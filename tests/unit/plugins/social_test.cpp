@@ -820,6 +820,35 @@ TEST_F(SocialPlugin, WhoEntersAnewFromElsewhereDoesNotFlicker) {
   EXPECT_TRUE(friends(ann, proto::FriendREQ::List).friends(0).online());
 }
 
+TEST_F(SocialPlugin, WhoEntersAnewFromElsewhereIsReadAlreadyAndLeavesWithoutTheDataService) {
+  friends(ann, proto::FriendREQ::Add, "bob");
+  down_data();
+  const Client again = host.client(agent);
+  enter(again, "bob");
+  EXPECT_EQ(friends(again, proto::FriendREQ::List).result(), proto::NoError);
+  EXPECT_THAT(host.sent<proto::PresenceACK>(), IsEmpty());
+  leave(again);
+  EXPECT_FALSE(host.one<proto::PresenceACK>(ann).online());
+}
+
+TEST_F(SocialPlugin, WhoWasSeenIsSeenToLeaveThoughItCannotBeReadByAllButWhomItBlocked) {
+  const Client cid = host.client(agent);
+  enter(cid, "cid");
+  settle();
+  friends(ann, proto::FriendREQ::Add, "bob");
+  friends(cid, proto::FriendREQ::Add, "bob");
+  friends(bob, proto::FriendREQ::Block, "cid");
+  change_friends_uncertainly(bob, proto::FriendREQ::Add, "ann");
+  down_data();
+  host.clear();
+  const Client again = host.client(agent);
+  enter(again, "bob");
+  EXPECT_EQ(friends(again, proto::FriendREQ::List).result(), proto::DataUnavailable);
+  leave(again);
+  EXPECT_FALSE(host.one<proto::PresenceACK>(ann).online());
+  EXPECT_THAT(host.sent<proto::PresenceACK>(cid), IsEmpty());
+}
+
 TEST_F(SocialPlugin, NeitherHearsTheOtherOnceOneBlocked) {
   friends(ann, proto::FriendREQ::Add, "bob");
   friends(bob, proto::FriendREQ::Add, "ann");
