@@ -38,10 +38,7 @@ void Social::handle(const proto::JoinChannelREQ& req, const std::string& uid, Cl
   const Player& player = *online_.find(uid);
   auto* channel = channels_.edit(name);
   if (contains(player.channels(), name)) return tell_joined(name, client, {});
-  if (static_cast<std::uint32_t>(player.channels_size()) >= settings().max_channels_of_player()) {
-    return refuse(req, client, proto::ListFull,
-                  cellmesh::format("at most {} channels at once; leave one", settings().max_channels_of_player()));
-  }
+  if (in_enough_channels(player)) return refuse_channel(req, client);
   if (channel == nullptr && channels_.size() >= settings().max_channels()) {
     return refuse(req, client, proto::ListFull, "there are as many channels as there may be");
   }
@@ -59,10 +56,24 @@ void Social::handle(const proto::JoinChannelREQ& req, const std::string& uid, Cl
 void Social::join(const std::string& name, const std::string& uid, Client client, const std::string& text) {
   auto& player = *online_.edit(uid);
   if (!contains(player.channels(), name)) {
+    if (in_enough_channels(player)) {  // of several that waited for their histories
+      proto::JoinChannelREQ req;
+      req.set_channel(name);
+      return refuse_channel(req, client);
+    }
     player.add_channels(name);
     channels_[name].add_members(uid);
   }
   tell_joined(name, client, text);
+}
+
+bool Social::in_enough_channels(const Player& player) const {
+  return static_cast<std::uint32_t>(player.channels_size()) >= settings().max_channels_of_player();
+}
+
+void Social::refuse_channel(const proto::JoinChannelREQ& req, Client client) {
+  refuse(req, client, proto::ListFull,
+         cellmesh::format("at most {} channels at once; leave one", settings().max_channels_of_player()));
 }
 
 void Social::tell_joined(const std::string& name, Client client, const std::string& text) {

@@ -132,6 +132,8 @@ class Social : public cellmesh::Service<Social, proto::SocialSettings> {
   void handle(const proto::JoinChannelREQ& req, const std::string& uid, Client client);
   void handle(const proto::LeaveChannelREQ& req, const std::string& uid, Client client);
   void join(const std::string& name, const std::string& uid, Client client, const std::string& text);
+  [[nodiscard]] bool in_enough_channels(const Player& player) const;
+  void refuse_channel(const proto::JoinChannelREQ& req, Client client);
   void tell_joined(const std::string& name, Client client, const std::string& text);
   void leave_channel(const std::string& name, const std::string& uid);
   bool load_channel(const std::string& name, Channel& channel);

@@ -17,6 +17,7 @@ using cellmesh::test::Host;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 using testing::SizeIs;
 using namespace std::chrono_literals;
 
@@ -570,6 +571,20 @@ TEST_F(SocialPlugin, ChannelsAndTheirMembersAreLimited) {
   EXPECT_EQ(join(bob, "d").result(), proto::ListFull) << "of all";
   leave_channel(ann, "a");
   EXPECT_EQ(join(bob, "d").result(), proto::NoError);
+}
+
+TEST_F(SocialPlugin, JoinsThatWaitForTheirHistoriesAreLimitedToo) {
+  change([](auto& s) { s.set_max_channels_of_player(2); });
+  proto::JoinChannelREQ req;
+  for (const std::string name : {"a", "b", "c"}) {
+    req.set_channel(name);
+    host.deliver(req, ann);
+  }
+  settle();
+  std::map<std::string, proto::ResultCode> results;
+  for (const auto& ack : host.sent<proto::JoinChannelACK>(ann)) results[ack.message.channel()] = ack.message.result();
+  EXPECT_THAT(results, ElementsAre(Pair("a", proto::NoError), Pair("b", proto::NoError), Pair("c", proto::ListFull)));
+  EXPECT_EQ(say_in(ann, "c", "x").result(), proto::NotInChannel);
 }
 
 TEST_F(SocialPlugin, MembershipSurvivesAReloadAndEndsWithItsClient) {
