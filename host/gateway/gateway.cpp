@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <ranges>
 #include <thread>
 #include <utility>
 
@@ -234,9 +235,7 @@ void Gateway::on_plugins_up(const base::Status& status) {
   const auto ready =
       fmt::format("ready after {} ms plugins={}", steady_ms() - started_ms_, fmt::join(plugins_->loaded(), ","));
   if (const auto refused = plugin_set_->refused(); !refused.empty()) {
-    std::vector<std::string_view> names;
-    for (const auto& [name, why] : refused) names.push_back(name);
-    logger().warn("{} refused={}; see above why", ready, fmt::join(names, ","));
+    logger().warn("{} refused={}; see above why", ready, fmt::join(std::views::keys(refused), ","));
   } else {
     logger().info("{}", ready);
   }
