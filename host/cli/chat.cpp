@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <random>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -23,12 +24,17 @@ using std::chrono::milliseconds;
 using Clock = ChatClient::Clock;
 
 constexpr milliseconds kGoodbye{1'000};
+constexpr std::string_view kPrefix = "guest-";
+constexpr std::size_t kLongestName = 26;
+
+bool is_name_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
 
 // One run of `cellmesh chat`: the terminal and the client around one poll().
 class Chat final : public ChatView {
  public:
-  Chat(ChatConfig config, milliseconds patience)
-      : name_(config.name), patience_(patience), client_(std::move(config), *this) {}
+  Chat(ChatConfig config, milliseconds patience) : patience_(patience), client_(std::move(config), *this) {}
 
   int run() {
     client_.start();
@@ -37,8 +43,8 @@ class Chat final : public ChatView {
     return verdict();
   }
 
-  void on_online(const std::string& agent, const std::string& game) override {
-    std::string text = was_online_ ? "back: " : "you are " + printable(name_) + ", ";
+  void on_online(const std::string& uid, const std::string& agent, const std::string& game) override {
+    std::string text = was_online_ ? "back: " : "you are " + printable(uid) + ", ";
     text += "agent " + printable(agent) + ", game " + game;
     if (!was_online_) text += terminal_.interactive() ? "; type and press Enter, Ctrl-D leaves" : "";
     was_online_ = true;
@@ -127,7 +133,6 @@ class Chat final : public ChatView {
     return kFailed;
   }
 
-  const std::string name_;
   const milliseconds patience_;
   Terminal terminal_;
   ChatClient client_;
@@ -142,8 +147,11 @@ class Chat final : public ChatView {
 }  // namespace
 
 base::Status check_chat_name(const std::string& name) {
-  if (name.empty() || name.size() > 64 || printable(name) != name) {
-    return base::error("--name is \"" + printable(name) + "\", and must be 1 to 64 bytes that can be shown");
+  std::string_view own = name;
+  if (own.starts_with(kPrefix)) own.remove_prefix(kPrefix.size());  // as the login calls a guest
+  if (own.empty() || own.size() > kLongestName || !std::all_of(own.begin(), own.end(), is_name_letter)) {
+    return base::error("--name is \"" + printable(name) +
+                       "\", and a guest's name is 1 to 26 of a-z, A-Z, 0-9, \"-\", \"_\" and \".\"");
   }
   return {};
 }
@@ -152,9 +160,9 @@ std::string default_chat_name() {
   const char* user = std::getenv("USER");
   const passwd* entry = user == nullptr || *user == '\0' ? ::getpwuid(::geteuid()) : nullptr;
   if (entry != nullptr) user = entry->pw_name;
-  std::string name = user == nullptr || *user == '\0' || check_chat_name(user).has_error() ? "player" : user;
-  name.resize(std::min<std::size_t>(name.size(), 32));
-  return valid_utf8(name) + "-" + std::to_string(1000 + std::random_device{}() % 9000);
+  const std::string number = "-" + std::to_string(1000 + std::random_device{}() % 9000);
+  const std::string name = std::string(user != nullptr ? user : "").substr(0, kLongestName - number.size());
+  return (check_chat_name(name).has_error() ? "player" : name) + number;
 }
 
 int run_chat(ChatConfig config, milliseconds patience) {

@@ -8,7 +8,7 @@
 
 namespace cm::cli {
 
-// A player's name as it begins every line: 1 to 64 bytes, printable, no line breaks.
+// What a login takes as a guest's name, with or without the "guest-" that it puts before.
 base::Status check_chat_name(const std::string& name);
 
 // The user's name and four random digits: two players of one user stay apart.

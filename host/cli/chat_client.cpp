@@ -26,18 +26,6 @@ std::uint16_t id_of_request(const ChatRequest& request) {
   return std::visit([](const auto& message) { return id_of<std::decay_t<decltype(message)>>; }, request);
 }
 
-// What a login takes as a guest's name: 1 to 26 of a-z, A-Z, 0-9, "-", "_" and ".".
-std::string uid_of(std::string_view name) {
-  constexpr std::size_t kLongest = 26;
-  std::string uid;
-  for (const char c : name.substr(0, kLongest)) {
-    const bool good =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-    uid += good ? c : '_';
-  }
-  return uid;
-}
-
 std::string seconds(milliseconds time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
 
 std::string lines(std::size_t count) { return std::to_string(count) + (count == 1 ? " line" : " lines"); }
@@ -121,7 +109,7 @@ void ChatClient::log_in() {
   proto::LoginREQ request;
   request.set_version(kVersion);
   request.set_platform("guest");
-  request.set_uid(uid_of(config_.name));
+  request.set_uid(config_.name);
   send(request);
 }
 
@@ -141,6 +129,7 @@ void ChatClient::verify(std::string_view body) {
   if (!parse(ack, body)) return;
   if (ack.result() != proto::NoError)
     return lose("the login at " + peer_ + " let nobody in: " + describe(ack.result()));
+  uid_ = ack.uid().empty() ? config_.name : ack.uid();
   game_ = printable(ack.game_svc_id());
   token_ = ack.game_token();
   const auto agent = bots::agent_address(ack, scheme_);
@@ -180,12 +169,13 @@ void ChatClient::on_verified(std::string_view body) {
   if (!parse(ack, body)) return;
   if (ack.result() != proto::NoError)
     return lose("the agent at " + peer_ + " did not let you in: " + describe(ack.result()));
+  if (!ack.uid().empty()) uid_ = ack.uid();
   state_ = State::online;
   trouble_.clear();
   answers_pings_ = false;
   online_since_ = Clock::now();
   next_ping_ = online_since_;
-  view_.on_online(peer_, game_);
+  view_.on_online(uid_, peer_, game_);
   const bool joins = !waiting_.empty() && std::holds_alternative<proto::JoinChannelREQ>(waiting_.front());
   if (channel_.empty() || joins) return;
   proto::JoinChannelREQ again;

@@ -20,7 +20,7 @@
 namespace cm::cli {
 
 struct ChatConfig {
-  std::string name;                                        // the player's
+  std::string name;                                        // the player's, as a login takes it
   std::function<base::Result<net::Address>()> find_login;  // asked before each login
   net::TlsTrust trust;                                     // of tls and wss
   std::chrono::milliseconds answer_timeout{5'000};         // to connect, and for each answer
@@ -39,7 +39,8 @@ class ChatView {
   ChatView(const ChatView&) = delete;
   ChatView& operator=(const ChatView&) = delete;
   virtual ~ChatView() = default;
-  virtual void on_online(const std::string& agent, const std::string& game) = 0;
+  // `uid`: who the player is there.
+  virtual void on_online(const std::string& uid, const std::string& agent, const std::string& game) = 0;
   virtual void on_chat(const std::string& content) = 0;
   virtual void on_notice(const std::string& sentence) = 0;
   // Not connected, or not any more; tried again so much later, or never.
@@ -118,6 +119,7 @@ class ChatClient {
   State state_ = State::waiting;
   std::string peer_;    // the address that is talked to
   std::string scheme_;  // of the login, and so of the agent
+  std::string uid_;     // as the login, then the agent called the player
   std::string game_;    // that the login chose
   std::string token_;
   std::string closing_;  // the notice that announced the end of this connection

@@ -39,7 +39,8 @@ Command chat_command() {
           "Input from a pipe or a file is sent line by line; ends when the last line has come back, and fails when "
           "one\n"
           "did not. The chat goes to standard output then, what else there is to say to standard error.\n",
-      .flags = {{"name", "UID", "Who you are (your user name and a number)."}},
+      .flags = {{"name", "NAME",
+                 "Who you are: 1 to 26 of a-z, A-Z, 0-9, \"-\", \"_\" and \".\" (your user name and a number)."}},
       .run = run};
   const auto login = login_flags();
   command.flags.insert(command.flags.end(), login.begin(), login.end());

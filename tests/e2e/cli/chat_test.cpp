@@ -45,7 +45,8 @@ TEST(ChatProgram, OneSeesWhatTheOtherTypes) {
       << bob.output();
   bob.type("loud and clear");
   EXPECT_TRUE(ann.shows("loud and clear"));
-  EXPECT_TRUE(ann.shows(": loud and clear")) << "says who";
+  EXPECT_TRUE(ann.shows("guest-bob: loud and clear")) << "says who";
+  EXPECT_TRUE(ann.shows("you are guest-ann, ")) << "and who one is oneself";
   EXPECT_EQ(ann.leave(), 0);
   EXPECT_EQ(bob.leave(), 0);
 }
@@ -72,6 +73,12 @@ TEST(ChatProgram, ComesBackWhenTheGatewayDoes) {
   ann.type("after");
   EXPECT_TRUE(ann.shows("after")) << ann.output();
   EXPECT_EQ(ann.leave(), 0);
+}
+
+TEST(ChatProgram, ANameThatALoginDoesNotTakeIsRefusedWithTheRule) {
+  ChatProgram player("\u674e", {"--login", "127.0.0.1:1"});
+  EXPECT_EQ(player.leave(), 2);
+  EXPECT_TRUE(player.shows("a guest's name is 1 to 26 of a-z")) << player.output();
 }
 
 TEST(ChatProgram, WithoutAGatewaySaysWhatIsWrongAndFails) {

@@ -22,14 +22,17 @@ using testing::IsEmpty;
 using testing::Le;
 
 struct Heard final : ChatView {
-  void on_online(const std::string& agent, const std::string& game) override { online.push_back(agent + " " + game); }
+  void on_online(const std::string& uid, const std::string& agent, const std::string& game) override {
+    uids.push_back(uid);
+    online.push_back(agent + " " + game);
+  }
   void on_chat(const std::string& content) override { chat.push_back(content); }
   void on_notice(const std::string& sentence) override { notices.push_back(sentence); }
   void on_trouble(const std::string& sentence, std::optional<std::chrono::milliseconds> retry_in) override {
     troubles.push_back(sentence);
     retries.push_back(retry_in.value_or(-1ms).count());
   }
-  std::vector<std::string> online, chat, notices, troubles;
+  std::vector<std::string> uids, online, chat, notices, troubles;
   std::vector<std::chrono::milliseconds::rep> retries;
 };
 
@@ -84,6 +87,28 @@ TEST_F(ChatClientTest, LogsInIsVerifiedAndHearsItsOwnLine) {
   EXPECT_THAT(heard.chat, ElementsAre("ann: hello"));
   EXPECT_TRUE(until([this] { return client->echoed() == 1 && client->open_lines() == 0; }));
   EXPECT_THAT(heard.troubles, IsEmpty());
+}
+
+TEST_F(ChatClientTest, ThePlayerIsWhoTheLoginSays) {
+  mesh.on_login = [this](int fd, std::uint16_t, const std::string&) {
+    auto ack = mesh.login_ack();
+    ack.set_uid("guest-ann");
+    mesh.send(fd, ack);
+  };
+  start();
+  ASSERT_TRUE(until_online());
+  EXPECT_THAT(heard.uids, ElementsAre("guest-ann"));
+}
+
+TEST_F(ChatClientTest, ThePlayerIsWhoTheAgentLetIn) {
+  mesh.on_verify = [this](int fd, std::uint16_t, const std::string&) {
+    proto::VerifyACK ack;
+    ack.set_uid("guest-0815");
+    mesh.send(fd, ack);
+  };
+  start();
+  ASSERT_TRUE(until_online());
+  EXPECT_THAT(heard.uids, ElementsAre("guest-0815"));
 }
 
 TEST_F(ChatClientTest, PresentsWhatTheLoginGaveToTheAgent) {

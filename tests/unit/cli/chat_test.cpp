@@ -271,17 +271,27 @@ TEST_F(ChatTest, AtATerminalALineTypedWithoutConnectionIsSaidToBeKept) {
   EXPECT_THAT(chat.output(), HasSubstr("1 of your lines did not come through"));
 }
 
-TEST(ChatName, AnyTextThatCanBeShownIsAName) {
-  for (const std::string& good :
-       {std::string("ann"), std::string("ann-7"), std::string("größer 日本"), std::string(64, 'x')})
+TEST(ChatName, IsWhatALoginTakesAsAGuests) {
+  for (const std::string& good : {std::string("ann"), std::string("Ann_7.x-"), std::string("guest-ann"),
+                                  std::string(26, 'x'), "guest-" + std::string(26, 'x')})
     EXPECT_TRUE(check_chat_name(good).has_value()) << good;
-  for (const std::string& bad :
-       {std::string(), std::string("a\nb"), std::string("\x1b"), std::string("\xff"), std::string(65, 'x')}) {
-    EXPECT_TRUE(check_chat_name(bad).has_error()) << bad;
+  for (const std::string& bad : {std::string(), std::string("a\nb"), std::string("J\u00fcrgen"), std::string("a b"),
+                                 std::string(27, 'x'), std::string("guest-")}) {
+    const auto checked = check_chat_name(bad);
+    ASSERT_TRUE(checked.has_error()) << bad;
+    EXPECT_THAT(checked.error().text, HasSubstr("1 to 26 of a-z, A-Z, 0-9"));
   }
 }
 
-TEST(ChatName, TheDefaultIsAGoodOne) { EXPECT_TRUE(check_chat_name(default_chat_name()).has_value()); }
+TEST(ChatName, TheDefaultIsAGoodOneWhateverTheUserIsCalled) {
+  const char* user = std::getenv("USER");
+  const std::string before = user != nullptr ? user : "";
+  for (const std::string& name : {std::string("ann"), std::string("j\u00f6rg"), std::string(40, 'x'), std::string()}) {
+    ::setenv("USER", name.c_str(), 1);
+    EXPECT_TRUE(check_chat_name(default_chat_name()).has_value()) << name << ": " << default_chat_name();
+  }
+  user != nullptr ? ::setenv("USER", before.c_str(), 1) : ::unsetenv("USER");
+}
 
 }  // namespace
 }  // namespace cm::cli
