@@ -45,6 +45,8 @@ void Connection::connect(const Address& to) {
   const auto endpoint = engine_.resolve(to.to);
   if (!endpoint) return end(endpoint.error().text);
   to_ = engine_.intern(to.text());
+  host_ = engine_.intern(to.to.host);
+  address_ = endpoint->address();
   net::Fd socket(::socket(endpoint->protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket || (::connect(socket.get(), endpoint->data(), static_cast<socklen_t>(endpoint->size())) != 0 &&
                   errno != EINPROGRESS)) {
@@ -138,7 +140,12 @@ std::string Connection::ended() const {
   return open_ ? "the connection broke: " + trouble : trouble;
 }
 
+void Connection::give_up_address() {
+  if (!open_ && host_ != nullptr) engine_.give_up(*host_, address_);
+}
+
 void Connection::end(const std::string& why) {
+  give_up_address();
   asio::post(engine_.context(), [self = shared_from_this(), why] {
     User* user = self->user_;
     if (user == nullptr) return;

@@ -39,6 +39,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   [[nodiscard]] Sent send(std::uint16_t id, std::span<const std::byte> body);
   // Its user is told of nothing more.
   void close(bool abort);
+  // Not open in time: another address of the same name is tried by whoever connects next.
+  void give_up_address();
   void flush();
   // After close(): it must not be freed yet.
   [[nodiscard]] bool busy() const { return transport_ && transport_->busy(); }
@@ -60,6 +62,8 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   Engine& engine_;
   User* user_;  // null when it is over
   const std::string* to_ = nullptr;
+  const std::string* host_ = nullptr;  // of to_
+  boost::asio::ip::address address_;   // of host_
   std::unique_ptr<net::Transport> transport_;
   net::FrameReader reader_;
   net::Buffer out_;

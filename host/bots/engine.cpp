@@ -73,18 +73,27 @@ const std::string* Engine::intern(std::string_view name) {
 }
 
 base::Result<asio::ip::tcp::endpoint> Engine::resolve(const base::HostPort& to) {
-  const auto it = resolved_.find(to.host);
-  if (it != resolved_.end()) return asio::ip::tcp::endpoint(it->second, to.port);
-  error_code ec;
-  asio::ip::address address = asio::ip::make_address(to.host, ec);
-  if (ec) {
-    asio::ip::tcp::resolver resolver(context_);
-    const auto found = resolver.resolve(to.host, "", ec);
-    if (ec || found.empty()) return base::error("the name " + to.host + " is not known here: " + ec.message());
-    address = found.begin()->endpoint().address();
+  auto& addresses = resolved_[to.host];
+  if (addresses.empty()) {
+    error_code ec;
+    const auto address = asio::ip::make_address(to.host, ec);
+    if (!ec) {
+      addresses.push_back(address);
+    } else {
+      asio::ip::tcp::resolver resolver(context_);
+      for (const auto& found : resolver.resolve(to.host, "", ec)) addresses.push_back(found.endpoint().address());
+      if (addresses.empty()) return base::error("the name " + to.host + " is not known here: " + ec.message());
+    }
   }
-  resolved_.emplace(to.host, address);
-  return asio::ip::tcp::endpoint(address, to.port);
+  return asio::ip::tcp::endpoint(addresses.front(), to.port);
+}
+
+void Engine::give_up(std::string_view host, const asio::ip::address& address) {
+  const auto it = resolved_.find(host);
+  // Of many that tried it at once the first one to fail moves on for all.
+  if (it != resolved_.end() && !it->second.empty() && it->second.front() == address) {
+    std::rotate(it->second.begin(), it->second.begin() + 1, it->second.end());
+  }
 }
 
 }  // namespace cm::bots

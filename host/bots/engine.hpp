@@ -50,8 +50,11 @@ class Engine {
   // One copy of each name, for the life of the run.
   const std::string* intern(std::string_view name);
 
-  // Looks a name up, once a name: that blocks.
+  // Looks a name up, once a name: that blocks. Of several addresses it is the one that was not given up last.
   base::Result<boost::asio::ip::tcp::endpoint> resolve(const base::HostPort& to);
+
+  // Nobody is at that address of the name: on to its next one.
+  void give_up(std::string_view host, const boost::asio::ip::address& address);
 
   [[nodiscard]] boost::asio::io_context& context() { return context_; }
   [[nodiscard]] net::BufferPool& pool() { return pool_; }
@@ -77,7 +80,7 @@ class Engine {
   Timers timers_{1};
   std::vector<std::uint64_t> due_;
   std::set<std::string, std::less<>> names_;
-  std::map<std::string, boost::asio::ip::address, std::less<>> resolved_;
+  std::map<std::string, std::vector<boost::asio::ip::address>, std::less<>> resolved_;  // the first one counts
 };
 
 }  // namespace cm::bots

@@ -82,7 +82,10 @@ void ChatClient::on_time() {
       break;
     case State::logging_in:
     case State::verifying:
-      if (now >= until_) {
+      if (now < until_) break;
+      if (socket_.move_on()) {
+        until_ = now + config_.answer_timeout;
+      } else {
         lose(peer_ + (socket_.reached() ? " did not answer within " : " could not be reached within ") +
              seconds(config_.answer_timeout));
       }

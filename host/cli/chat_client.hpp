@@ -23,7 +23,7 @@ struct ChatConfig {
   std::string name;                                        // the player's, as a login takes it
   std::function<base::Result<net::Address>()> find_login;  // asked before each login
   net::TlsTrust trust;                                     // of tls and wss
-  std::chrono::milliseconds answer_timeout{5'000};         // to connect, and for each answer
+  std::chrono::milliseconds answer_timeout{5'000};         // to connect to each address of a name, and for each answer
   std::chrono::milliseconds ping_period{5'000};            // silent for three of them: the connection is dead
   std::chrono::milliseconds echo_timeout{10'000};          // a line not answered by then is given up
   std::chrono::milliseconds first_retry{500};              // doubles, less a random part

@@ -64,6 +64,8 @@ void FrameSocket::close() {
   in_.clear();
 }
 
+bool FrameSocket::move_on() { return !reached_ && !addresses_.empty() && try_next().has_value(); }
+
 void FrameSocket::send(std::uint16_t id, std::string_view body) {
   const std::size_t at = out_.size();
   out_.resize(at + net::kFrameHeader + body.size());

@@ -32,6 +32,8 @@ class FrameSocket : private net::Transport::Handler {
   // Begins to connect; an open connection is closed before. Looking the name up blocks.
   base::Status connect(const net::Address& to);
   void close();
+  // Gives up an address that nobody has taken yet, for the next one of the name. False: there is none.
+  bool move_on();
 
   // Queues a frame; sent when hands are shaken. The body is at most 65,533 bytes.
   void send(std::uint16_t id, std::string_view body);

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "fake_mesh.hpp"
+#include "support/two_addresses.hpp"
 
 namespace cm::cli {
 namespace {
@@ -221,6 +222,44 @@ TEST_F(ChatClientTest, AnAddressThatIsNoneIsSaid) {
   start();
   ASSERT_TRUE(until_trouble());
   EXPECT_THAT(heard.troubles[0], HasSubstr("is no address"));
+}
+
+// Takes the address of a name that comes first, and no connection: who connects hears nothing.
+class Swallower {
+ public:
+  explicit Swallower(std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    const auto* to = reinterpret_cast<const sockaddr*>(&address);
+    if (::bind(listener_, to, sizeof address) != 0 || ::listen(listener_, 0) != 0) std::abort();
+    for (int& fd : callers_) {
+      fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      (void)::connect(fd, to, sizeof address);
+    }
+  }
+  ~Swallower() {
+    for (const int fd : callers_) ::close(fd);
+    ::close(listener_);
+  }
+  Swallower(const Swallower&) = delete;
+  Swallower& operator=(const Swallower&) = delete;
+
+ private:
+  const int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::array<int, 4> callers_{};  // more than wait to be taken
+};
+
+TEST_F(ChatClientTest, AnAddressThatNobodyTakesIsGivenUpForTheNextOneOfTheName) {
+  const auto login = *net::Address::parse(mesh.login_address());
+  const Swallower swallower(login.to.port);
+  config.find_login = [&] {
+    return net::Address::parse(std::string(cm::test::kTwoAddresses) + ":" + std::to_string(login.to.port));
+  };
+  config.answer_timeout = 200ms;
+  start();
+  EXPECT_TRUE(until_online());
 }
 
 TEST_F(ChatClientTest, ASilentLoginIsGivenUp) {
