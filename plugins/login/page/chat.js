@@ -12,7 +12,7 @@ const MOST_TALKS = 40; // of one with more the oldest with another player is clo
 export class Chat {
   // on.selected(talk)
   constructor(send, on) {
-    Object.assign(this, { send, on, talks: [] });
+    Object.assign(this, { send, on, talks: [], joining: new Set() });
     byId("say-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
@@ -40,6 +40,7 @@ export class Chat {
     if (uid !== this.uid) this.forget();
     this.uid = uid;
     this.inside = true;
+    this.joining.clear(); // what was asked over a connection that is gone
     this.world ??= this.open("world", "");
     if (!this.current) this.select(this.world);
     this.rejoin();
@@ -91,8 +92,8 @@ export class Chat {
   join(channel) {
     const known = this.find("channel", channel);
     if (known) this.select(known);
-    else if (channel && !this.send(JoinChannelREQ, { channel })) this.note("Not connected: the channel was not joined.");
-    this.joining = channel;
+    else if (channel && this.send(JoinChannelREQ, { channel })) this.joining.add(channel);
+    else if (channel) this.note("Not connected: the channel was not joined.");
     byId("open-name").value = "";
   }
   leave(talk) {
@@ -140,7 +141,9 @@ export class Chat {
     return true;
   }
   hearLine(message) {
-    this.open(...placeOf(message, this.uid)).hear(message, this.uid);
+    const [kind, name] = placeOf(message, this.uid);
+    if (kind === "channel" && !this.find(kind, name)) return; // said before we left it
+    this.open(kind, name).hear(message, this.uid);
   }
   hearDone(message) {
     for (const talk of this.talks) {
@@ -153,11 +156,13 @@ export class Chat {
   }
   hearJoined(message) {
     if (message.result === ResultCode.TooFast && this.find("channel", message.channel)) {
-      setTimeout(() => this.send(JoinChannelREQ, { channel: message.channel }), message.retry_after_ms || 1000);
+      setTimeout(() => {
+        if (this.find("channel", message.channel)) this.send(JoinChannelREQ, { channel: message.channel });
+      }, message.retry_after_ms || 1000);
       return;
     }
-    const asked = this.joining === message.channel;
-    if (asked) this.joining = null;
+    const asked = this.joining.delete(message.channel);
+    if (!asked && !this.find("channel", message.channel)) return; // left meanwhile
     if (message.result !== ResultCode.NoError) return this.note(`#${message.channel}: ${why(message)}`);
     const talk = this.open("channel", message.channel);
     talk.members = message.members;

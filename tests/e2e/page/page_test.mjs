@@ -11,8 +11,8 @@ import { launch, Player } from "./browser.mjs";
 import { ChatProgram, Host, until } from "./processes.mjs";
 
 const [build, modules] = process.argv.slice(2);
-const { types, unpack } = await import(pathToFileURL(path.join(build, "plugins/login/page/protocol.js")));
-const { LevelUpACK, LevelUpREQ } = types.proto;
+const { pack, types, unpack } = await import(pathToFileURL(path.join(build, "plugins/login/page/protocol.js")));
+const { ChatACK, JoinChannelACK, JoinChannelREQ, LevelUpACK, LevelUpREQ, ResultCode } = types.proto;
 const shots = path.join(modules, "screenshots");
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "cellmesh-page-"));
 const host = new Host(build, folder);
@@ -217,6 +217,71 @@ test("a channel has its members, and what was said in it for who joins later", a
   assert.equal(await bob.at(".words", { hasText: "plenty" }).count(), 0);
   await ann.close();
   await bob.close();
+});
+
+test("what is still on its way from a channel that one left does not bring it back", async () => {
+  const ann = await open();
+  const late = [];
+  await ann.page.routeWebSocket(/.*/, (socket) => {
+    socket.connectToServer().onMessage((data) => {
+      const { type, message } = unpack(data);
+      if (type === ChatACK && message.channel) late.push(() => socket.send(data));
+      else socket.send(data);
+    });
+  });
+  await ann.page.reload();
+  await ann.enter(newName("ann"));
+  const bob = await open();
+  await bob.enter(newName("bob"));
+  for (const player of [ann, bob]) {
+    await player.join("soup");
+    await player.sees("#talk-title", "Channel #soup");
+  }
+  await bob.say("too late");
+  await until("it is on its way to Ann", () => late.length > 0);
+  await ann.at("#talk-leave").click();
+  for (const hand of late) hand();
+  await bob.tabOf("World").click();
+  await bob.say("to all");
+  await ann.hears("to all");
+  assert.equal(await ann.at("[role=tab]").count(), 1);
+  await ann.close();
+  await bob.close();
+});
+
+test("a channel that one left before it could be joined again stays left", async () => {
+  const ann = await open();
+  const retry_after_ms = 5000; // enough to leave in
+  const asked = [];
+  let cut;
+  await ann.page.routeWebSocket(/.*/, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((data) => {
+      const { type, message } = unpack(data);
+      if (type === JoinChannelREQ && asked.push(message.channel) > 1) {
+        const refusal = { result: ResultCode.TooFast, channel: message.channel, retry_after_ms };
+        socket.send(Buffer.from(pack(JoinChannelACK, refusal)));
+      } else {
+        server.send(data);
+      }
+    });
+    server.onMessage((data) => socket.send(data));
+    cut = () => { socket.close(); server.close(); };
+  });
+  await ann.page.reload();
+  await ann.enter(newName("ann"));
+  await ann.join("stew");
+  await ann.sees("#talk-title", "Channel #stew");
+  cut();
+  await until("it is to be joined again", () => asked.length === 2);
+  await ann.state("Connected");
+  await ann.at("#talk-leave").click();
+  await ann.page.evaluate((ms) => new Promise((resolve) => setTimeout(resolve, ms)), retry_after_ms);
+  await ann.say("behind it");
+  await ann.hears("behind it");
+  await until("the line is answered", async () => (await ann.at(".line.waiting").count()) === 0);
+  assert.deepEqual(asked, ["stew", "stew"]);
+  await ann.close();
 });
 
 test("a name of no channel is refused, and said", async () => {
