@@ -67,8 +67,9 @@ Social::Step Social::say(const std::string& uid, Record& record, const Task& tas
     return Step::done;
   }
   if (player == nullptr) return put_into_mailbox(uid, record, task);
+  const Status ready = send_mail(uid, record);  // what waits comes first
   const auto said = line(task.chat(), task.uid());
-  switch (clients().send(client_of(*player), said)) {
+  switch (ready == Status::ok ? clients().send(client_of(*player), said) : ready) {
     case Status::ok:
       done(task.chat(), sender, said.id());
       return Step::done;
@@ -95,7 +96,12 @@ Social::Step Social::put_into_mailbox(const std::string& uid, Record& record, co
   const bool full = static_cast<std::uint32_t>(next.mail_size()) >= settings().max_mail();
   auto& mail = *next.add_mail();
   *mail.mutable_said() = line(task.chat(), task.uid());
+  mail.mutable_said()->set_old(true);  // as it is sent
   mail.set_request_id(task.chat().request_id());
+  if (mail.said().ByteSizeLong() > CM_MAX_CLIENT_BODY) {
+    fail(record, proto::TextTooLong, "too long: no message may be so large");
+    return Step::done;
+  }
   if (full || next.ByteSizeLong() > most_bytes) {
     fail(record, proto::MailboxFull, "as many messages wait for that player as may");
     return Step::done;
@@ -106,7 +112,6 @@ Social::Step Social::put_into_mailbox(const std::string& uid, Record& record, co
 // A player is here, and what is stored of it is known: those who wait for it are told, and it hears what it missed.
 void Social::begin_session(const std::string& uid, Record& record) {
   auto& player = *online_.edit(uid);
-  const Client client = client_of(player);
   record.set_begun(true);
   watch(uid, record.data(), true);
   if (!player.shown()) {
@@ -118,19 +123,30 @@ void Social::begin_session(const std::string& uid, Record& record) {
     task.set_kind(Task::Create);  // so that it is known when it is gone
     add_task(uid, std::move(task));
   }
-  std::uint64_t last_id = 0;
+  record.set_sent(record.handed());
+  static_cast<void>(send_mail(uid, record));
+}
+
+// What waits for a player who is here. Anything but ok: some of it still does, and is sent later.
+Status Social::send_mail(const std::string& uid, Record& record) {
+  const Client client = client_of(*online_.find(uid));
+  const std::uint64_t before = record.sent();
+  Status status = Status::ok;
   for (const auto& mail : record.data().mail()) {
-    if (mail.said().id() <= record.handed()) continue;
+    if (mail.said().id() <= record.sent()) continue;
     auto said = mail.said();
     said.set_old(true);
-    if (clients().send(client, said) != Status::ok) break;
-    last_id = said.id();
+    status = clients().send(client, said);
+    if (status == Status::too_large) status = Status::ok;  // it will never be otherwise: it goes as if it had been sent
+    if (status != Status::ok) break;
+    record.set_sent(said.id());
   }
-  if (last_id == 0) return;
+  if (record.sent() == before) return status;
   // Its agent answers behind them: when it knows the client then, they were handed over.
   proto::WhoIsREQ req;
   req.set_id(static_cast<std::int64_t>(client.session()));
-  static_cast<void>(call<&Social::on_handed_over>(client.agent(), req, uid, last_id));
+  static_cast<void>(call<&Social::on_handed_over>(client.agent(), req, uid, record.sent()));
+  return status;
 }
 
 void Social::on_handed_over(const proto::WhoIsACK& ack, Status status, const std::string& uid, std::uint64_t last_id) {
@@ -150,7 +166,7 @@ Social::Step Social::empty_mailbox(const std::string& uid, Record& record, const
   const auto end =
       std::find_if(mail.begin(), mail.end(), [&](const auto& m) { return m.said().id() > task.last_id(); });
   if (record.written() || end == mail.begin()) {
-    record.set_handed(0);
+    if (record.handed() <= task.last_id()) record.set_handed(0);
     return Step::done;
   }
   mail.erase(mail.begin(), end);

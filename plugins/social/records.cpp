@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -35,7 +36,10 @@ void Social::run(const std::string& uid) {
     if (record == nullptr || record->busy()) return;
     const bool to_begin = online_.contains(uid) && !record->begun();
     const bool to_read = record->begun() && !record->loaded();  // whom it blocked is not certain
-    if (record->tasks().empty() && !to_begin && !to_read) return forget_record_if_unused(uid);
+    if (record->tasks().empty() && !to_begin && !to_read) {
+      if (social::mail_waits(*record)) try_late_soon();
+      return forget_record_if_unused(uid);
+    }
     if (!record->loaded()) {
       if (load_record(uid, *record)) return;
       fail_all(uid, *record);
@@ -94,6 +98,7 @@ void Social::on_record_loaded(const proto::LoadDataACK& ack, Status status, cons
   record->set_loaded(true);
   record->set_version(ack.rows(0).version());
   record->set_known(social::any_row(ack));
+  for (const auto& mail : record->data().mail()) last_id_ = std::max(last_id_, mail.said().id());
   run(uid);
 }
 
@@ -171,19 +176,20 @@ void Social::try_late_soon() {
 }
 
 // Players whose records could not be read when they entered or after a change of an unknown end, or whose mailbox could
-// not be emptied.
+// not be sent or emptied.
 void Social::try_late() {
   late_timer_ = {};
   if (standing_by_) return;
   std::vector<std::string> late;
   records_.for_each([&](const std::string& uid, const Record& record) {
     if (late.size() < late_batch && !record.busy() && online_.contains(uid) &&
-        (!record.begun() || !record.loaded() || record.handed() > 0)) {
+        (!record.begun() || !record.loaded() || record.handed() > 0 || social::mail_waits(record))) {
       late.push_back(uid);
     }
   });
   if (!late.empty()) try_late_soon();
   for (const auto& uid : late) {
+    if (auto& record = *records_.edit(uid); social::mail_waits(record)) static_cast<void>(send_mail(uid, record));
     const auto handed = records_.find(uid)->handed();
     if (handed > 0 && records_.find(uid)->begun() && records_.find(uid)->tasks().empty()) {
       Task task;

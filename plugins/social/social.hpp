@@ -186,6 +186,7 @@ class Social : public cellmesh::Service<Social, proto::SocialSettings> {
 
   void say_to_one(const proto::ChatREQ& req, const std::string& uid, Client client);
   void begin_session(const std::string& uid, Record& record);
+  Status send_mail(const std::string& uid, Record& record);
   Step send_on(const std::string& uid, Record& record, const Task& task);
   Step say(const std::string& uid, Record& record, const Task& task);
   Step put_into_mailbox(const std::string& uid, Record& record, const Task& task);

@@ -40,4 +40,10 @@ inline bool any_row(const proto::LoadDataACK& ack) {
   return std::any_of(ack.rows().begin(), ack.rows().end(), [](const auto& row) { return row.version() > 0; });
 }
 
+// Whether the player is here, and something that it missed was not sent to it yet.
+inline bool mail_waits(const proto::SocialRecord& record) {
+  const auto& mail = record.data().mail();
+  return record.begun() && !mail.empty() && mail.rbegin()->said().id() > record.sent();
+}
+
 }  // namespace social

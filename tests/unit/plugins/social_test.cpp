@@ -699,6 +699,75 @@ TEST_F(SocialPlugin, WhatIsSaidAgainUnderTheSameRequestIdIsKeptOnce) {
   EXPECT_EQ(rows.player("bob").mail_size(), 2);
 }
 
+TEST_F(SocialPlugin, MailThatCannotBeSentNowIsSentLaterInOrder) {
+  leave(bob);
+  tell(ann, "bob", "1", "a");
+  tell(ann, "bob", "2", "b");
+  host.refuse(Did::clients_send, Status::backpressure);
+  enter(bob, "bob");
+  settle();
+  EXPECT_THAT(heard(bob), IsEmpty());
+  host.reload();
+  host.refuse(Did::clients_send, Status::ok);
+  host.advance(1s);
+  EXPECT_THAT(heard(bob), ElementsAre("1*", "2*"));
+  hand_over("bob");
+  EXPECT_EQ(rows.player("bob").mail_size(), 0);
+  host.advance(1min);
+  EXPECT_THAT(heard(bob), IsEmpty());
+}
+
+TEST_F(SocialPlugin, NothingOvertakesMailThatWaits) {
+  leave(bob);
+  tell(ann, "bob", "1", "a");
+  host.refuse(Did::clients_send, Status::unavailable);
+  enter(bob, "bob");
+  settle();
+  auto req = chat_req("2");
+  req.set_to("bob");
+  host.deliver(req, ann);  // kept, since bob's agent cannot be reached
+  settle();
+  host.refuse(Did::clients_send, Status::ok);
+  EXPECT_EQ(tell(ann, "bob", "3", "c").text(), "");
+  EXPECT_THAT(heard(bob), ElementsAre("1*", "2*", "3"));
+  hand_over("bob");
+  EXPECT_EQ(rows.player("bob").mail_size(), 0);
+}
+
+TEST_F(SocialPlugin, WhatNoClientCanGetIsNotKept) {
+  change([](auto& s) { s.set_max_text(65'000); });
+  leave(bob);
+  EXPECT_EQ(tell(ann, "bob", std::string(65'500, 'x')).result(), proto::TextTooLong);
+  std::string text;
+  while (text.size() < 65'520) text += "ü";
+  EXPECT_EQ(tell(ann, "bob", text).result(), proto::TextTooLong);
+  EXPECT_EQ(rows.player("bob").mail_size(), 0);
+}
+
+TEST_F(SocialPlugin, MailThatNoClientCanGetDoesNotHoldUpTheRest) {
+  leave(bob);
+  proto::SocialData stored;
+  for (const std::string& content : {std::string("1"), std::string(66'000, 'x'), std::string("3")}) {
+    auto& said = *stored.add_mail()->mutable_said();
+    said.set_content(content);
+    said.set_id(static_cast<std::uint64_t>(stored.mail_size()));
+  }
+  rows.put("social", "player/bob", stored);
+  enter(bob, "bob");
+  settle();
+  EXPECT_THAT(heard(bob), ElementsAre("1*", "3*"));
+  hand_over("bob");
+  EXPECT_EQ(rows.player("bob").mail_size(), 0);
+}
+
+TEST_F(SocialPlugin, IdsGrowPastThoseInTheMailbox) {
+  leave(bob);
+  proto::SocialData stored;
+  stored.add_mail()->mutable_said()->set_id(1ULL << 52);
+  rows.put("social", "player/bob", stored);
+  EXPECT_GT(tell(ann, "bob", "later").id(), 1ULL << 52);
+}
+
 TEST_F(SocialPlugin, MailboxIsLimited) {
   change([](auto& s) { s.set_max_mail(2); });
   leave(bob);
