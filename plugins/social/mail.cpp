@@ -1,5 +1,8 @@
+#include <algorithm>
+#include <functional>
 #include <string>
 
+#include "../clock/since_1970.hpp"
 #include "../tokens/uid.hpp"
 #include "social.hpp"
 #include "stored.hpp"
@@ -12,6 +15,32 @@ using social::contains;
 namespace {
 
 constexpr std::size_t most_bytes = 200'000;  // of a player's row, below what the data service takes
+
+// Long enough to be said again when it was not certain that it was stored; who counts its requests anew is heard.
+constexpr std::int64_t remembered_ms = 60'000;
+constexpr int most_remembered = 16;
+constexpr std::size_t most_remembered_id = 64;  // bytes
+constexpr const char* kept = "kept until that player is back";
+
+bool remembered(const proto::SocialData::Mail& mail) {
+  return !mail.request_id().empty() && mail.request_id().size() <= most_remembered_id &&
+         mail.said().sent_at_ms() > since_1970::milliseconds() - remembered_ms;
+}
+
+// The id of what this player already said under the same request id; 0: nothing.
+std::uint64_t said_before(const proto::SocialData& data, const proto::SocialTask& task) {
+  const auto same = [&](const auto& mail) {
+    return mail.request_id() == task.chat().request_id() && mail.said().from() == task.uid();
+  };
+  if (task.chat().request_id().empty()) return 0;
+  for (const auto& mail : data.mail()) {
+    if (same(mail)) return mail.said().id();
+  }
+  for (const auto& mail : data.handed()) {
+    if (same(mail) && remembered(mail)) return mail.said().id();
+  }
+  return 0;
+}
 
 }  // namespace
 
@@ -48,13 +77,13 @@ Social::Step Social::send_on(const std::string& uid, Record& record, const Task&
   return Step::done;
 }
 
-// At the receiver's record: it hears it now, or when it is back.
+// At the receiver's record: it hears it now, or when it is back. What is said again with the same request id, because
+// it was not certain that it was stored, is heard once.
 Social::Step Social::say(const std::string& uid, Record& record, const Task& task) {
   const Client sender = client_of(task);
   if (record.written()) {
     kept_.add();
-    done(task.chat(), sender, record.data().mail(record.data().mail_size() - 1).said().id(),
-         "kept until that player is back");
+    done(task.chat(), sender, record.data().mail(record.data().mail_size() - 1).said().id(), kept);
     return Step::done;
   }
   const auto* player = online_.find(uid);
@@ -64,6 +93,10 @@ Social::Step Social::say(const std::string& uid, Record& record, const Task& tas
   }
   if (contains(record.data().blocked(), task.uid())) {
     fail(record, proto::PlayerBlocked, "that player blocked you");
+    return Step::done;
+  }
+  if (const auto id = said_before(record.data(), task); id != 0) {
+    done(task.chat(), sender, id, player == nullptr ? kept : "");
     return Step::done;
   }
   if (player == nullptr) return put_into_mailbox(uid, record, task);
@@ -84,14 +117,7 @@ Social::Step Social::say(const std::string& uid, Record& record, const Task& tas
   }
 }
 
-// What is said again with the same request id, because it was not certain that it was stored, is stored once.
 Social::Step Social::put_into_mailbox(const std::string& uid, Record& record, const Task& task) {
-  for (const auto& mail : record.data().mail()) {
-    if (task.chat().request_id().empty() || mail.request_id() != task.chat().request_id()) continue;
-    if (mail.said().from() != task.uid()) continue;
-    done(task.chat(), client_of(task), mail.said().id(), "kept until that player is back");
-    return Step::done;
-  }
   proto::SocialData next = record.data();
   const bool full = static_cast<std::uint32_t>(next.mail_size()) >= settings().max_mail();
   auto& mail = *next.add_mail();
@@ -169,6 +195,17 @@ Social::Step Social::empty_mailbox(const std::string& uid, Record& record, const
     if (record.handed() <= task.last_id()) record.set_handed(0);
     return Step::done;
   }
+  auto& handed = *next.mutable_handed();
+  handed.erase(std::remove_if(handed.begin(), handed.end(), std::not_fn(remembered)), handed.end());
+  for (auto it = mail.begin(); it != end; ++it) {
+    if (!remembered(*it)) continue;
+    auto& one = *handed.Add();
+    one.set_request_id(it->request_id());
+    one.mutable_said()->set_from(it->said().from());
+    one.mutable_said()->set_id(it->said().id());
+    one.mutable_said()->set_sent_at_ms(it->said().sent_at_ms());
+  }
+  if (handed.size() > most_remembered) handed.DeleteSubrange(0, handed.size() - most_remembered);
   mail.erase(mail.begin(), end);
   return store(uid, record, next);
 }

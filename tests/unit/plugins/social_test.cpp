@@ -666,6 +666,7 @@ TEST_F(SocialPlugin, WordsToSomebodyAwayAreStoredBeforeTheyAreAcknowledgedAndCom
 
   enter(bob, "bob");
   req.set_content("4");  // before the mailbox is read
+  req.set_request_id("c");
   host.deliver(req, ann);
   settle();
   EXPECT_THAT(heard(bob), ElementsAre("1*", "2*", "3*", "4"));
@@ -766,6 +767,60 @@ TEST_F(SocialPlugin, IdsGrowPastThoseInTheMailbox) {
   stored.add_mail()->mutable_said()->set_id(1ULL << 52);
   rows.put("social", "player/bob", stored);
   EXPECT_GT(tell(ann, "bob", "later").id(), 1ULL << 52);
+}
+
+TEST_F(SocialPlugin, WhatIsSaidAgainIsHeardOnceThoughItsReceiverCameMeanwhile) {
+  leave(bob);
+  auto req = chat_req("1");
+  req.set_to("bob");
+  host.deliver(req, ann);
+  host.answer(host.call<proto::LoadDataREQ>(), rows.load(host.call<proto::LoadDataREQ>().request));
+  lose_answer_of_save();
+  EXPECT_EQ(host.one<proto::ChatDoneACK>(ann).result(), proto::DataUnavailable);
+  enter(bob, "bob");
+  settle();
+  EXPECT_THAT(heard(bob), ElementsAre("1*"));
+  const auto waits = tell(ann, "bob", "1", "r1");
+  EXPECT_EQ(waits.result(), proto::NoError);
+  EXPECT_EQ(waits.id(), rows.player("bob").mail(0).said().id());
+  hand_over("bob");
+  EXPECT_EQ(rows.player("bob").mail_size(), 0);
+  EXPECT_EQ(tell(ann, "bob", "1", "r1").id(), waits.id()) << "when it was handed over";
+  leave(bob);
+  EXPECT_EQ(tell(ann, "bob", "1", "r1").id(), waits.id()) << "when its receiver is gone again";
+  enter(bob, "bob");
+  settle();
+  EXPECT_THAT(heard(bob), IsEmpty());
+  tell(ann, "bob", "2", "r2");
+  const Client cid = host.client(agent);
+  enter(cid, "cid");
+  settle();
+  tell(cid, "bob", "3", "r1");
+  EXPECT_THAT(heard(bob), ElementsAre("2", "3")) << "another request, and another's";
+}
+
+TEST_F(SocialPlugin, OnlyTheLastThatWereHandedOverAreRemembered) {
+  change([](auto& s) { s.set_chat_per_sec(0); });
+  leave(bob);
+  proto::SocialData stored;
+  auto& old = *stored.add_mail();
+  old.set_request_id("r1");
+  old.mutable_said()->set_from("ann");
+  old.mutable_said()->set_content("long ago");
+  old.mutable_said()->set_id(1);
+  rows.put("social", "player/bob", stored);
+  tell(ann, "bob", "long", std::string(100, 'r'));
+  for (int n = 0; n < 20; ++n) tell(ann, "bob", "x", "x" + std::to_string(n));
+  enter(bob, "bob");
+  settle();
+  hand_over("bob");
+  static_cast<void>(heard(bob));
+  const auto left = rows.player("bob");
+  EXPECT_EQ(left.handed_size(), 16);
+  EXPECT_EQ(left.handed(15).request_id(), "x19");
+  EXPECT_EQ(left.handed(15).said().content(), "");
+  tell(ann, "bob", "today", "r1");
+  EXPECT_THAT(heard(bob), ElementsAre("today"));
 }
 
 TEST_F(SocialPlugin, MailboxIsLimited) {
