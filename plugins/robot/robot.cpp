@@ -284,7 +284,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     if (clock() < quiet_until_) return;
     const std::uint32_t count = ++lines_;
     req.set_content(robot::make_line(seed(), number(), count, text));
-    req.set_request_id(std::to_string(count));
+    req.set_request_id(std::to_string(count) + "-" + run_);
     if (said(topic, line_key(count)) != Status::ok) return;  // as much was said as can be compared
     if (send(req) == Status::ok) {
       open_[count] = {topic, clock()};
@@ -352,7 +352,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   std::minstd_rand random_{static_cast<std::uint32_t>(seed() * 2654435761U + number())};
   robot::Backoff backoff_;
   robot::Purse purse_;
-  std::string run_;           // so that no purchase has the id of one of an earlier run
+  std::string run_;           // so that no request has the id of one of an earlier run
   std::string uid_, friend_;  // its own, and that of another robot
   bool befriended_ = false;
   bool talks_ = false;
