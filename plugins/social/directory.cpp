@@ -1,11 +1,17 @@
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "../tokens/uid.hpp"
 #include "social.hpp"
 
+using namespace std::chrono_literals;
+
 namespace {
 
 constexpr int most_waiting_of_client = 100;
+constexpr std::size_t most_spent = 100'000;
+constexpr auto spent_period = 10s;
 
 }  // namespace
 
@@ -71,6 +77,11 @@ void Social::enter(const proto::OnlineREQ::Entry& entry, ServiceId agent, bool a
   const auto* row = agents_.find(agent);
   auto& player = online_[entry.uid()];
   if (shown) player.set_shown(true);
+  if (auto* before = spent_.edit(entry.uid())) {
+    player.mutable_chat()->Swap(before->mutable_chat());
+    player.mutable_requests()->Swap(before->mutable_requests());
+    spent_.erase(entry.uid());
+  }
   player.set_agent(agent.handle());
   player.set_session(client.session());
   player.set_entered_at_ms(entry.entered_at_ms());
@@ -94,10 +105,26 @@ void Social::leave(const std::string& uid, bool comes_back) {
     watch(uid, record->data(), false);
   }
   if (player->shown() && !comes_back) show(uid, false);
+  if (spent(*player) && spent_.size() < most_spent) {
+    auto& kept = spent_[uid];
+    *kept.mutable_chat() = player->chat();
+    *kept.mutable_requests() = player->requests();
+    if (!spent_timer_) spent_timer_ = after<&Social::forget_spent>(spent_period);
+  }
   clients_.erase(client_of(*player));
   online_.erase(uid);
   if (!comes_back) forget_record_if_unused(uid);
   report_load_soon();
+}
+
+void Social::forget_spent() {
+  spent_timer_ = {};
+  std::vector<std::string> full;
+  spent_.for_each([&](const std::string& uid, const proto::SocialSpent& row) {
+    if (!spent(row)) full.push_back(uid);
+  });
+  for (const auto& uid : full) spent_.erase(uid);
+  if (spent_.size() > 0) spent_timer_ = after<&Social::forget_spent>(spent_period);
 }
 
 // Those of an agent; only those that it did not tell of in its round, if one is given.

@@ -12,10 +12,15 @@ bool small_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <=
 
 }  // namespace
 
-std::uint32_t take(proto::SocialBucket& bucket, const Rate& rate, std::chrono::milliseconds now) {
+double missing(const proto::SocialBucket& bucket, const Rate& rate, std::chrono::milliseconds now) {
   if (rate.per_sec <= 0) return 0;
   const double passed = static_cast<double>(std::max<std::int64_t>(now.count() - bucket.at_ms(), 0)) / 1000;
-  const double spent = std::max(bucket.spent() - passed * rate.per_sec, 0.0);
+  return std::max(bucket.spent() - passed * rate.per_sec, 0.0);
+}
+
+std::uint32_t take(proto::SocialBucket& bucket, const Rate& rate, std::chrono::milliseconds now) {
+  if (rate.per_sec <= 0) return 0;
+  const double spent = missing(bucket, rate, now);
   bucket.set_at_ms(now.count());
   bucket.set_spent(spent);
   const double over = spent + 1 - rate.burst;

@@ -16,6 +16,9 @@ struct Rate {
 // Takes one out of the bucket. 0, or milliseconds until there is one.
 std::uint32_t take(proto::SocialBucket& bucket, const Rate& rate, std::chrono::milliseconds now);
 
+// What is missing in it now.
+double missing(const proto::SocialBucket& bucket, const Rate& rate, std::chrono::milliseconds now);
+
 // NoError, TextEmpty for nothing but blanks, TextTooLong for more characters than `most`. The text is UTF-8.
 proto::ResultCode check_text(std::string_view text, std::uint32_t most);
 

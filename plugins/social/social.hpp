@@ -86,12 +86,25 @@ class Social : public cellmesh::Service<Social, proto::SocialSettings> {
   void take(const Message& req, const std::string& uid, Client client) {
     constexpr bool chat = std::is_same_v<Message, proto::ChatREQ>;
     auto& player = *online_.edit(uid);
-    const social::Rate rate{static_cast<double>(chat ? settings().chat_per_sec() : settings().requests_per_sec()),
-                            static_cast<double>(chat ? settings().chat_burst() : settings().requests_burst())};
-    const auto wait = social::take(chat ? *player.mutable_chat() : *player.mutable_requests(), rate, now());
+    const auto wait = social::take(chat ? *player.mutable_chat() : *player.mutable_requests(),
+                                   chat ? chat_rate() : requests_rate(), now());
     if (wait > 0) return refuse(req, client, proto::TooFast, "too fast", wait);
     handle(req, uid, client);
   }
+
+  [[nodiscard]] social::Rate chat_rate() const {
+    return {static_cast<double>(settings().chat_per_sec()), static_cast<double>(settings().chat_burst())};
+  }
+  [[nodiscard]] social::Rate requests_rate() const {
+    return {static_cast<double>(settings().requests_per_sec()), static_cast<double>(settings().requests_burst())};
+  }
+  // Whether one of the two is not full.
+  template <typename Buckets>
+  [[nodiscard]] bool spent(const Buckets& of) const {
+    return social::missing(of.chat(), chat_rate(), now()) > 0 ||
+           social::missing(of.requests(), requests_rate(), now()) > 0;
+  }
+  void forget_spent();
 
   template <typename Message>
   void refuse(const Message& req, Client client, proto::ResultCode why, const std::string& text,
@@ -208,11 +221,13 @@ class Social : public cellmesh::Service<Social, proto::SocialSettings> {
   cellmesh::Table<std::string, Channel> channels_{*this, "channels"};
   cellmesh::Table<std::string, Record> records_{*this, "records"};
   cellmesh::Table<std::string, proto::SocialWatchers> watchers_{*this, "watchers"};
+  cellmesh::Table<std::string, proto::SocialSpent> spent_{*this, "spent"};
   std::uint64_t last_id_ = 0;
   bool standing_by_ = false;
-  cellmesh::TimerId load_timer_;  // runs while a report is due
-  cellmesh::TimerId save_timer_;  // runs while a channel's lines are not stored
-  cellmesh::TimerId late_timer_;  // runs while a player's record could not be read
+  cellmesh::TimerId load_timer_;   // runs while a report is due
+  cellmesh::TimerId save_timer_;   // runs while a channel's lines are not stored
+  cellmesh::TimerId late_timer_;   // runs while a player's record could not be read
+  cellmesh::TimerId spent_timer_;  // runs while somebody who left has used up something
   cellmesh::Counter said_ = counter("said");
   cellmesh::Counter kept_ = counter("kept");
   cellmesh::Counter replaced_ = counter("replaced");

@@ -289,6 +289,48 @@ TEST_F(SocialPlugin, WhoSpeaksTooFastIsToldForHowLongToWait) {
   EXPECT_EQ(say(ann, "x").result(), proto::TooFast);
 }
 
+TEST_F(SocialPlugin, WhoEntersAnewMayNotSayMoreForThat) {
+  change([](auto& s) {
+    s.set_chat_per_sec(2);
+    s.set_chat_burst(3);
+    s.set_requests_per_sec(2);
+    s.set_requests_burst(1);
+  });
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(say(ann, "x").result(), proto::NoError);
+  EXPECT_THAT(who(ann), SizeIs(2));
+  const Client again = host.client(other_agent);
+  enter(again, "ann");
+  EXPECT_EQ(say(again, "x").result(), proto::TooFast);
+  EXPECT_THAT(who(again), IsEmpty());
+  leave(again);
+  host.reload();
+  enter(ann, "ann");
+  EXPECT_EQ(say(ann, "x").result(), proto::TooFast);
+  EXPECT_THAT(who(ann), IsEmpty());
+  host.advance(500ms);
+  EXPECT_EQ(say(ann, "x").result(), proto::NoError);
+  EXPECT_THAT(who(ann), SizeIs(2));
+  leave(ann);
+  enter(ann, "ann");
+  EXPECT_EQ(say(ann, "x").result(), proto::TooFast);
+  host.advance(1min);
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(say(ann, "x").result(), proto::NoError);
+}
+
+TEST_F(SocialPlugin, WhatWhoLeftUsedUpIsForgottenWhenThatIsForgiven) {
+  say(ann, "x");
+  leave(ann);
+  const auto runs = [&] {
+    for (const auto& timer : host.memory().timers()) {
+      if (timer.handler.find("forget_spent") != std::string::npos) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(runs());
+  host.advance(10s);
+  EXPECT_FALSE(runs());
+}
+
 TEST_F(SocialPlugin, DirectoryKnowsWhoHoldsAUid) {
   EXPECT_EQ(where("ann"), ann);
   EXPECT_EQ(where("bob"), bob);
