@@ -13,6 +13,7 @@ inline constexpr const char* kTwoAddresses = "two-addresses.test";
 }  // namespace cm::test
 
 // In place of the C library's, which it asks for all other names: one file of a test program includes this header.
+// NOLINTNEXTLINE(misc-definitions-in-headers)
 extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** found) {
   static const auto real = reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
   if (node == nullptr || std::string_view(node) != cm::test::kTwoAddresses) return real(node, service, hints, found);
