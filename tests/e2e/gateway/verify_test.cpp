@@ -113,7 +113,10 @@ TEST_P(NeverVerified, IsClosedInTimeAndWhoIsAdmittedStays) {
   auto admitted = players_by_every_transport(mesh());
   std::vector<Client> strangers;
   for (const std::string way : kTransports) strangers.emplace_back(mesh().url("agent", way));
-  for (auto& client : strangers) expect_end(client, NoticeACK::NotAdmitted);
+  for (std::size_t i = 0; i < strangers.size(); ++i) {
+    SCOPED_TRACE(kTransports.at(i));
+    expect_end(strangers[i], NoticeACK::NotAdmitted);
+  }
   for (auto& client : admitted) chat(client, "stays");
 }
 
