@@ -54,7 +54,7 @@ inline std::string fresh(const std::string& word) {
 // The host ends it: it says why by a notice, which is returned, and by WebSocket the close frame has this code.
 inline proto::NoticeACK expect_end(Client& client, proto::NoticeACK::Code code, int close_code = 1008) {
   const auto notice = client.expect_close();
-  EXPECT_TRUE(notice) << "it is not told why";
+  EXPECT_TRUE(notice) << "it is not told why; close code " << client.close_code() << ' ' << client.trouble();
   if (!notice) return {};
   EXPECT_EQ(notice->code(), code) << notice->text();
   EXPECT_FALSE(notice->text().empty());

@@ -180,6 +180,7 @@ std::string Client::local_address() const {
 
 void Client::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
 bool Client::websocket() const { return tunnel_ && tunnel_->websocket(); }
+std::string Client::trouble() const { return tunnel_ ? tunnel_->trouble() : std::string(); }
 int Client::close_code() const { return tunnel_ ? tunnel_->close_code() : 0; }
 void Client::reset() {
   if (tunnel_) {

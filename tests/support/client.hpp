@@ -86,6 +86,8 @@ class Client {
   [[nodiscard]] bool websocket() const;
   // Of the WebSocket's close frame that the host sent; 0: none came.
   [[nodiscard]] int close_code() const;
+  // What the client's own end of the transport said of the end of the connection; once that was read.
+  [[nodiscard]] std::string trouble() const;
   void shutdown_write();
   // With a RST instead of a FIN.
   void reset();

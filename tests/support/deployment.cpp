@@ -43,11 +43,14 @@ Deployment::Deployment(Shape shape, Options options) : shape_(shape), options_(s
   } else {
     consul_ = std::make_unique<ConsulServer>();
     for (const auto& [setting, value] : preset()) consul_->kv_put("cellmesh/config/" + setting, value);
+    if (!options_.limits) {
+      for (const auto& [setting, value] : kNoLimits) consul_->kv_put(std::string("cellmesh/config/") + setting, value);
+    }
     for (const std::string kind : kKinds) add_host(kind, {"--plugins", kind});
   }
   for (auto& [name, host] : hosts_) host->await_ready();
-  if (!options_.limits) {
-    // A plugin folder of a test's own may have no social service.
+  if (!options_.limits && shape_ == Shape::embedded) {
+    // By --set it could not start: a plugin folder of a test's own may have no social service.
     for (const auto& [setting, value] : kNoLimits) (void)host("social").ctl({"settings", "set", setting, value});
   }
   if (options_.await) await_serving();

@@ -85,6 +85,8 @@ class Tunnel::Link {
   }
   // Of whole messages that are here already.
   [[nodiscard]] bool pending() const { return ssl_ && SSL_pending(ssl_.get()) > 0; }
+  // What the last read or write that came to an end said.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
   void shutdown_write() {
     if (ssl_) SSL_shutdown(ssl_.get());
     ::shutdown(fd_, SHUT_WR);
@@ -106,18 +108,25 @@ class Tunnel::Link {
   }
 
  private:
-  static int outcome(ssize_t n, bool writing = false) {
+  int outcome(ssize_t n, bool writing = false) {
     if (n > 0) return static_cast<int>(n);
+    if (n < 0 && errno != EAGAIN) trouble_ = std::strerror(errno);
     return n < 0 && errno == EAGAIN ? 0 : writing && n == 0 ? 0 : -1;
   }
   int outcome_of_tls(int n) {
     if (n > 0) return n;
+    const int code = errno;
     const int error = SSL_get_error(ssl_.get(), n);
-    return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0 : -1;
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return 0;
+    if (error == SSL_ERROR_ZERO_RETURN) return -1;
+    const char* reason = ERR_reason_error_string(ERR_peek_error());
+    trouble_ = "TLS: error " + std::to_string(error) + ", " + (reason != nullptr ? reason : std::strerror(code));
+    return -1;
   }
 
   const int fd_;
   const std::unique_ptr<SSL, void (*)(SSL*)> ssl_;
+  std::string trouble_;
 };
 
 namespace {
@@ -219,6 +228,11 @@ Tunnel::~Tunnel() {
 
 int Tunnel::take_fd() { return std::exchange(near_, -1); }
 
+std::string Tunnel::trouble() {
+  if (thread_.joinable()) thread_.join();
+  return trouble_;
+}
+
 void Tunnel::reset() {
   stop_ = true;
   const std::uint64_t one = 1;
@@ -313,8 +327,9 @@ void Tunnel::run() {
       }
       ::poll(ready.data(), ready.size(), 100);
     }
-  } catch (const std::exception&) {
-    // The client sees the end.
+    if (close_code_ == 0) trouble_ = link_->trouble();
+  } catch (const std::exception& e) {
+    trouble_ = e.what();  // the client sees the end
   }
   if (!stop_) ::shutdown(outer_, SHUT_RDWR);
   ::shutdown(far_, SHUT_RDWR);

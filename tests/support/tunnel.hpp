@@ -25,6 +25,8 @@ class Tunnel {
   [[nodiscard]] bool websocket() const { return url_.starts_with("ws"); }
   // Of the WebSocket's close frame that the host sent; 0: none came.
   [[nodiscard]] int close_code() const { return close_code_; }
+  // Why it ended, if it was not by a goodbye. Waits for its end, which the near end has seen.
+  [[nodiscard]] std::string trouble();
   // Ends without goodbye.
   void reset();
 
@@ -41,6 +43,7 @@ class Tunnel {
   std::atomic<bool> stop_{false};
   std::atomic<bool> leaving_{false};  // when what the client said is sent
   std::unique_ptr<Link> link_;
+  std::string trouble_;  // the thread's
   std::thread thread_;
 };
 
