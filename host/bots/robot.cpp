@@ -375,13 +375,10 @@ void Robot::stop_timers() {
 void Robot::on_timer(std::uint64_t number, const std::string* handler, const std::string& cookie) {
   if (handler == nullptr) {
     stage_timer_ = 0;
-    if (!connection_) {
-      run_.note_login_failed();
-      return lose("login: no address", std::string(trouble_));
-    }
+    if (stage_ == Stage::logging_in) run_.note_login_failed();
+    if (!connection_) return lose("login: no address", std::string(trouble_));
     connection_->give_up_address();
     const std::string seconds = std::to_string(run_.config().timeout.count() / 1000);
-    if (stage_ == Stage::logging_in) run_.note_login_failed();
     return lose(stage_ == Stage::logging_in  ? "login: timeout"
                 : stage_ == Stage::verifying ? "verify: timeout"
                                              : "connect",

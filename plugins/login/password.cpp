@@ -145,16 +145,16 @@ void PasswordPlatform::on_hashed(const proto::HashDone& done, Status status, con
 void PasswordPlatform::on_created(Created created, const Visitor& visitor, const proto::LoginAttempt& attempt) {
   if (created == Created::yes) return let_in(visitor, attempt);
   if (created == Created::unknown) {
-    limits_.take_back(attempt.uid(), attempt.address());
-    return desk_.refuse(visitor, proto::DataUnavailable,
-                        "it is not certain that the account was made: log in with it, or make it again in a while");
+    return unavailable(visitor, attempt,
+                       "it is not certain that the account was made: log in with it, or make it again in a while");
   }
   desk_.refuse(visitor, proto::AccountExists, "there is an account of this name already");
 }
 
-void PasswordPlatform::unavailable(const Visitor& visitor, const proto::LoginAttempt& attempt) {
+void PasswordPlatform::unavailable(const Visitor& visitor, const proto::LoginAttempt& attempt,
+                                   const std::string& text) {
   limits_.take_back(attempt.uid(), attempt.address());
-  desk_.refuse(visitor, proto::DataUnavailable, "accounts cannot be read now; try again in a while");
+  desk_.refuse(visitor, proto::DataUnavailable, text);
 }
 
 void PasswordPlatform::let_in(const Visitor& visitor, const proto::LoginAttempt& attempt) {

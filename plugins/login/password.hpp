@@ -48,7 +48,8 @@ class PasswordPlatform final : public Platform {
   void on_created(Created created, const Visitor& visitor, const proto::LoginAttempt& attempt);
 
  private:
-  void unavailable(const Visitor& visitor, const proto::LoginAttempt& attempt);
+  void unavailable(const Visitor& visitor, const proto::LoginAttempt& attempt,
+                   const std::string& text = "accounts cannot be read now; try again in a while");
   void let_in(const Visitor& visitor, const proto::LoginAttempt& attempt);
 
   Desk& desk_;
