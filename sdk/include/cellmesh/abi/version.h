@@ -10,7 +10,7 @@
 #define CELLMESH_ABI_VERSION_H
 
 #define CM_ABI_MAJOR 1
-#define CM_ABI_MINOR 1
+#define CM_ABI_MINOR 2
 
 #if defined(__GNUC__)
 #define CM_EXPORT __attribute__((visibility("default")))
