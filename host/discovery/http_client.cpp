@@ -10,6 +10,8 @@
 #include <curl/curl.h>
 #include <sys/socket.h>
 
+#include "base/peer_timeout.hpp"
+
 namespace cm::discovery {
 namespace {
 
@@ -17,6 +19,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxHeaders = 64;
 constexpr std::size_t kMaxHeaderLine = 4096;
+constexpr std::chrono::seconds kPeerTimeout{20};
 
 // libcurl wants this once a process; its own guard makes it safe from any thread.
 void init_curl() {
@@ -36,7 +39,9 @@ struct UrlDelete {
 
 // Not inherited by child processes.
 curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) {
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  const int socket = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (socket >= 0) base::set_peer_timeout(socket, kPeerTimeout);
+  return socket;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -132,7 +137,6 @@ struct HttpClient::Impl {
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(config.connect_timeout.count()));
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROXY, "");
-    curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     if (!config.ca_file.empty()) curl_easy_setopt(e, CURLOPT_CAINFO, config.ca_file.c_str());
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, &on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, &t);

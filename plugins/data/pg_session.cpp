@@ -91,10 +91,17 @@ void PgSession::connect(const std::string& uri) {
   }
   start_clock();
   // What the URI says goes before what stands ahead of it.
-  const std::array keywords{"application_name", "gssencmode", "keepalives_idle", "keepalives_interval",
-                            "keepalives_count", "dbname",     "client_encoding", static_cast<const char*>(nullptr)};
+  const std::array keywords{"application_name",
+                            "gssencmode",
+                            "keepalives_idle",
+                            "keepalives_interval",
+                            "keepalives_count",
+                            "tcp_user_timeout",
+                            "dbname",
+                            "client_encoding",
+                            static_cast<const char*>(nullptr)};
   const std::array values{
-      "cellmesh data", "disable", "10", "5", "3", uri.c_str(), "UTF8", static_cast<const char*>(nullptr)};
+      "cellmesh data", "disable", "10", "5", "3", "20000", uri.c_str(), "UTF8", static_cast<const char*>(nullptr)};
   connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 1));
   if (!connection_) throw Failure(Trouble::refused, "no memory for a connection to PostgreSQL");
   PQsetNoticeProcessor(
