@@ -109,6 +109,8 @@ json::object Gateway::status() const {
           {"io_worker_cpu_sec", std::move(cpu)},
           {"clients_accepted", stats.accepted},
           {"clients_closed", closed},
+          {"clients_refused", stats.closed[static_cast<std::size_t>(session::CloseReason::full)] + stats.turned_away},
+          {"origins_refused", stats.origins_refused},
           {"client_messages_in", stats.messages_in},
           {"client_messages_out", stats.messages_out},
           {"client_bytes_in", stats.bytes_in},

@@ -19,6 +19,8 @@ std::string_view reason(unsigned status) {
       return "Upgrade Required";
     case 431:
       return "Request Header Fields Too Large";
+    case 503:
+      return "Service Unavailable";
     default:
       return "Error";
   }
@@ -33,24 +35,28 @@ constexpr std::string_view kPageFields =
     "Referrer-Policy: no-referrer\r\n"
     "X-Frame-Options: DENY\r\n";
 
-std::string answer(unsigned status, std::string_view type, std::size_t size, std::string_view fields) {
+std::string answer(bool head, unsigned status, std::string_view type, std::string_view body, std::string_view fields) {
   std::string text = "HTTP/1.1 " + std::to_string(status) + " ";
   text.append(reason(status)).append("\r\nServer: cellmesh\r\nConnection: close\r\nContent-Type: ").append(type);
-  text.append("\r\nContent-Length: ").append(std::to_string(size));
+  text.append("\r\nContent-Length: ").append(std::to_string(body.size()));
   text.append("\r\nX-Content-Type-Options: nosniff\r\n").append(fields).append("\r\n");
+  if (!head) text.append(body);
   return text;
 }
+
+constexpr std::string_view kText = "text/plain; charset=utf-8";
 
 }  // namespace
 
-std::string http_answer(unsigned status, std::string_view text, std::string_view fields) {
-  return answer(status, "text/plain; charset=utf-8", text.size() + 1, fields).append(text).append("\n");
+std::string http_answer(bool head, unsigned status, std::string_view text, std::string_view fields) {
+  return answer(head, status, kText, std::string(text) + "\n", fields);
 }
 
-std::string http_page(const Page& page, bool fields_only) {
-  std::string text = answer(200, page.type, page.body.size(), kPageFields);
-  if (!fields_only) text.append(page.body);
-  return text;
+std::string http_page(bool head, const Page& page) { return answer(head, 200, page.type, page.body, kPageFields); }
+
+std::string http_health(bool head, std::string_view wrong) {
+  constexpr std::string_view kFields = "Cache-Control: no-store\r\n";
+  return wrong.empty() ? answer(head, 200, kText, "ok", kFields) : answer(head, 503, kText, wrong, kFields);
 }
 
 }  // namespace cm::net

@@ -11,6 +11,7 @@
 
 #include "base/host_port.hpp"
 #include "base/log.hpp"
+#include "base/peer_timeout.hpp"
 
 namespace cm::net {
 namespace {
@@ -20,6 +21,8 @@ using boost::system::error_code;
 
 // Connections taken in one turn, so that a storm of them does not hold the clients back.
 constexpr int kPerTurn = 64;
+constexpr std::int64_t kSteadyMs = 2'000;  // without a failure
+constexpr std::int64_t kComplaintPeriodMs = 60'000;
 
 std::string text_of(int error) { return error_code(error, boost::system::system_category()).message(); }
 
@@ -60,6 +63,11 @@ base::Result<std::shared_ptr<Listener>> Listener::open(IoWorker& worker, const s
   return std::shared_ptr<Listener>(new Listener(worker, std::move(socket), endpoint.protocol(), endpoint.port()));
 }
 
+void Listener::set_peer_timeout(std::chrono::seconds timeout) {
+  const int descriptor = socket_ ? socket_.get() : acceptor_.native_handle();
+  if (descriptor >= 0) base::set_peer_timeout(descriptor, timeout);
+}
+
 void Listener::accept(OnConnection on_connection) {
   if (!socket_) return;
   error_code ec;
@@ -85,26 +93,34 @@ void Listener::take_connections() {
   for (int i = 0; i < kPerTurn; ++i) {
     const int fd = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      if (std::exchange(paused_, false)) base::log(base::Room::net).info("accepting again port={}", port_);
+      paused_ = false;
+      if (short_ && worker_.now_ms() - failed_ms_ > kSteadyMs) {
+        short_ = false;
+        base::log(base::Room::net).info("accepting again port={}", port_);
+      }
       on_connection_(Fd(fd));
       if (!acceptor_.is_open()) return;
       continue;
     }
     const int error = errno;
-    if (out_of_resources(error)) {
-      if (!std::exchange(paused_, true)) {
-        base::log(base::Room::net)
-            .warn(
-                "not accepting until resources are free; raise the limit of open files (ulimit -n) if this lasts "
-                "port={} reason={}",
-                port_, base::log_value(text_of(error)));
-      }
-      return;  // tick() tries again
-    }
+    if (out_of_resources(error)) return pause(error);
     if (error == EAGAIN || error == EWOULDBLOCK) break;
     // What else accept says is about the one connection, which is gone.
   }
   wait();
+}
+
+// The connection waits in the kernel, and tick() tries again: trying at once would only spin.
+void Listener::pause(int error) {
+  paused_ = true;
+  failed_ms_ = worker_.now_ms();
+  if (std::exchange(short_, true) && failed_ms_ - complained_ms_ < kComplaintPeriodMs) return;
+  complained_ms_ = failed_ms_;
+  base::log(base::Room::net)
+      .warn(
+          "not accepting until resources are free; raise the limit of open files (ulimit -n) if this lasts "
+          "port={} reason={}",
+          port_, base::log_value(text_of(error)));
 }
 
 void Listener::tick() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,7 +16,7 @@
 namespace cm::net {
 
 // A listening TCP socket that hands connections on as bare descriptors, so that any worker can take them. Accepting is
-// one worker's. Out of descriptors it pauses, says so once, and goes on when there are some again.
+// one worker's. Out of descriptors or memory it pauses, says so, and goes on when there is some again.
 class Listener : public std::enable_shared_from_this<Listener> {
  public:
   // Binds and listens; nobody is accepted yet. `address` is an IP address; port 0: any free one. [any thread]
@@ -24,6 +25,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
   using OnConnection = std::function<void(Fd)>;
+  // See base::set_peer_timeout(); of the connections that come from now on. Before accept(), or [worker].
+  void set_peer_timeout(std::chrono::seconds timeout);
   // [worker]
   void accept(OnConnection on_connection);
   // Every 100 ms. [worker]
@@ -41,6 +44,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
 
   void wait();
   void take_connections();
+  void pause(int error);
 
   // Constant after construction, but for socket_, which accept() gives to acceptor_.
   IoWorker& worker_;
@@ -52,7 +56,10 @@ class Listener : public std::enable_shared_from_this<Listener> {
   boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type> acceptor_;
   OnConnection on_connection_;
   bool waiting_ = false;
-  bool paused_ = false;
+  bool paused_ = false;             // until tick()
+  bool short_ = false;              // of resources, and that was said
+  std::int64_t failed_ms_ = 0;      // when it last was
+  std::int64_t complained_ms_ = 0;  // when it last was said
 };
 
 }  // namespace cm::net

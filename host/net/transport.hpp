@@ -55,6 +55,11 @@ class Transport {
   [[nodiscard]] virtual Io read(std::span<std::byte> into) = 0;
   [[nodiscard]] virtual Io write(std::span<const std::byte> bytes) = 0;
 
+  // Returns true if the peer has shown since the last call that it lives, by bytes that read() does not bring.
+  [[nodiscard]] virtual bool heard() { return false; }
+  // Asks the peer for a sign of life, which heard() will tell. Returns false if this transport has no way to ask.
+  virtual bool ping() { return false; }
+
   // All that write() took is with the kernel.
   [[nodiscard]] virtual bool flushed() const { return true; }
 

@@ -224,6 +224,7 @@ void WebSocket::on_readable() {
   if (closed_) return;
   if (!reader_) return over_ ? drain() : on_early();
   const Io io = lower_->read(reading_into_);
+  heard_ = heard_ || io.bytes != 0;
   if (io.bytes == 0 && io.state == State::open) {
     lower_reads_ = true;
     return lower_->wait_read();
@@ -253,6 +254,14 @@ void WebSocket::wait_write() {
   post([this] {
     if (std::exchange(wants_write_, false)) handler_->on_writable();
   });
+}
+
+bool WebSocket::ping() {
+  if (!ws_.is_open() || lower_ended_) return false;
+  error_code ec;
+  ws_.ping({}, ec);
+  (void)flush();
+  return true;
 }
 
 // False when the layer below takes no more.

@@ -14,11 +14,14 @@ namespace {
 
 constexpr std::uint32_t kMaxRequest = 8U << 10U;
 
+std::string_view text(beast::string_view view) { return {view.data(), view.size()}; }
+
 class WebSocketServer final : public WebSocket {
  public:
   WebSocketServer(std::unique_ptr<Transport> lower, asio::io_context& context, BufferPool& pool,
-                  std::shared_ptr<const WebSocketConfig> config, const std::atomic<std::uint32_t>& max_body)
-      : WebSocket(std::move(lower), context, pool, max_body), config_(std::move(config)) {}
+                  std::shared_ptr<const WebSocketConfig> config, WebSocketHost& host,
+                  const std::atomic<std::uint32_t>& max_body)
+      : WebSocket(std::move(lower), context, pool, max_body), config_(std::move(config)), host_(host) {}
 
   void handshake(Done done) override;
 
@@ -32,9 +35,11 @@ class WebSocketServer final : public WebSocket {
   void judge_request();
   void answer(const std::string& text);
   void accept();
+  [[nodiscard]] std::string_view select_subprotocol();
   void opened(bool ok);
 
   const std::shared_ptr<const WebSocketConfig> config_;
+  WebSocketHost& host_;               // not after the handshake
   std::unique_ptr<Opening> opening_;  // until it has opened, or not
 };
 
@@ -65,8 +70,8 @@ void WebSocketServer::on_early() {
     if (early().empty()) drop_early();  // who is idle holds no buffer
     if (ec == http::error::need_more) ec = {};
     const bool too_long = ec == http::error::header_limit || (!ec && early().size() >= kMaxRequest);
-    if (too_long) return answer(http_answer(431, "The request is too long."));
-    if (ec) return answer(http_answer(400, "This is no HTTP request: " + ec.message() + "."));
+    if (too_long) return answer(http_answer(false, 431, "The request is too long."));
+    if (ec) return answer(http_answer(false, 400, "This is not an HTTP request: " + ec.message() + "."));
     if (opening_->parser.is_header_done()) return judge_request();
   }
   wait_early();
@@ -75,30 +80,47 @@ void WebSocketServer::on_early() {
 void WebSocketServer::judge_request() {
   constexpr std::string_view kUpgrade = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
   const auto& request = opening_->parser.get();
-  const auto text = [](beast::string_view view) { return std::string_view(view.data(), view.size()); };
   const std::string_view target = text(request.target());
-  const bool get = request.method() == http::verb::get;
-  if (!get && request.method() != http::verb::head) {
-    return answer(http_answer(405, "Only GET is served here.", "Allow: GET, HEAD\r\n"));
-  }
-  if (target.substr(0, target.find('?')) != "/") return answer(http_answer(404, "There is nothing here but /."));
+  const std::string_view path = target.substr(0, target.find('?'));
+  const bool head = request.method() == http::verb::head;
+  const auto refuse = [&](unsigned status, std::string_view why, std::string_view fields = {}) {
+    answer(http_answer(head, status, why, fields));
+  };
+  if (!head && request.method() != http::verb::get)
+    return refuse(405, "Only GET is served here.", "Allow: GET, HEAD\r\n");
   if (opening_->parser.chunked() || opening_->parser.content_length().value_or(0) != 0) {
-    return answer(http_answer(400, "A body is not served here."));
+    return refuse(400, "A body is not served here.");
   }
+  if (path == "/healthz") return answer(http_health(head, host_.unhealthy()));
+  if (path != "/") return refuse(404, "There is nothing here but / and /healthz.");
   if (!beast::http::token_list(request[http::field::upgrade]).exists("websocket")) {
-    if (config_->page) return answer(http_page(*config_->page, !get));
-    return answer(http_answer(426, "This is a WebSocket: connect with one.", kUpgrade));
+    if (config_->page) return answer(http_page(head, *config_->page));
+    return refuse(426, "This is a WebSocket: connect with one.", kUpgrade);
   }
-  if (!get || !websocket::is_upgrade(request)) {
-    return answer(http_answer(400, "This is no upgrade to WebSocket: see RFC 6455, 4.2.1."));
+  if (head || !websocket::is_upgrade(request)) {
+    return refuse(400, "This is not an upgrade to WebSocket: see RFC 6455, 4.2.1.");
   }
   if (request[http::field::sec_websocket_version] != "13") {
-    return answer(http_answer(426, "Only version 13 of WebSocket is served here.", kUpgrade));
+    return refuse(426, "Only version 13 of WebSocket is served here.", kUpgrade);
   }
-  if (!origin_allowed(config_->origins, text(request[http::field::origin]), text(request[http::field::host]))) {
-    return answer(http_answer(403, "Pages of this origin may not connect here."));
+  const std::string_view origin = text(request[http::field::origin]);
+  const std::string_view host = text(request[http::field::host]);
+  if (!origin_allowed(config_->origins, origin, host)) {
+    host_.origin_refused(peer(), origin, host);
+    return refuse(403, "Pages of this origin may not connect here.");
   }
   accept();
+}
+
+// Returns the first of the offered ones that is listed; empty if there is none. An offer may take several fields.
+std::string_view WebSocketServer::select_subprotocol() {
+  const auto [begin, end] = opening_->parser.get().equal_range(http::field::sec_websocket_protocol);
+  for (auto field = begin; field != end; ++field) {
+    const std::string_view selected = config_->subprotocols.select(text(field->value()));
+    if (!selected.empty()) return selected;
+  }
+  if (begin != end && !text(begin->value()).empty()) host_.no_subprotocol(peer(), text(begin->value()));
+  return {};
 }
 
 void WebSocketServer::answer(const std::string& text) {
@@ -119,8 +141,11 @@ void WebSocketServer::accept() {
   deflate.compLevel = 3;
   deflate.msg_size_threshold = 128;
   ws().set_option(deflate);
-  ws().set_option(websocket::stream_base::decorator(
-      [](websocket::response_type& response) { response.set(http::field::server, "cellmesh"); }));
+  const std::string_view subprotocol = select_subprotocol();
+  ws().set_option(websocket::stream_base::decorator([subprotocol](websocket::response_type& response) {
+    response.set(http::field::server, "cellmesh");
+    if (!subprotocol.empty()) response.set(http::field::sec_websocket_protocol, subprotocol);
+  }));
   begin_operation();
   ws().async_accept(opening_->parser.get(), [this](const error_code& ec) {
     if (!end_operation()) return;
@@ -137,8 +162,8 @@ void WebSocketServer::accept() {
 
 std::unique_ptr<Transport> make_websocket(std::unique_ptr<Transport> lower, boost::asio::io_context& context,
                                           BufferPool& pool, std::shared_ptr<const WebSocketConfig> config,
-                                          const std::atomic<std::uint32_t>& max_body) {
-  return std::make_unique<ws::WebSocketServer>(std::move(lower), context, pool, std::move(config), max_body);
+                                          WebSocketHost& host, const std::atomic<std::uint32_t>& max_body) {
+  return std::make_unique<ws::WebSocketServer>(std::move(lower), context, pool, std::move(config), host, max_body);
 }
 
 }  // namespace cm::net

@@ -105,6 +105,8 @@ class WebSocket : public Transport, private Transport::Handler {
   [[nodiscard]] bool flushed() const override { return out_.empty() && lower_->flushed(); }
   void wait_read() override;
   void wait_write() override;
+  [[nodiscard]] bool heard() override { return std::exchange(heard_, false); }
+  bool ping() override;
   void shutdown_write(std::uint16_t code) override;
   void close() override;
   [[nodiscard]] bool busy() const override { return operations_ != 0 || lower_->busy(); }
@@ -174,6 +176,7 @@ class WebSocket : public Transport, private Transport::Handler {
   std::uint32_t operations_ = 0;  // of Beast, or posted: they know this object
   std::uint16_t refused_code_ = 0;
   State state_ = State::open;  // what read() says when all that came is taken
+  bool heard_ = false;         // bytes came since heard()
   bool reading_ = false;       // Beast reads
   bool message_ready_ = false;
   bool closing_ = false;       // our close frame is written; Beast waits for the peer's

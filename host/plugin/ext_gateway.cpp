@@ -95,8 +95,12 @@ uint64_t client_count(const cm_host* host, uint64_t* admitted) {
 
 }  // namespace
 
-std::string_view read_frontend_options(const cm_frontend_options* in, routing::FrontendOptions& out) {
-  if (in == nullptr || in->struct_size < sizeof(cm_frontend_options)) return "frontend options are NULL or too short";
+std::string_view read_frontend_options(const cm_frontend_options* given, routing::FrontendOptions& out) {
+  cm_frontend_options whole{};
+  if (!read_struct(given, offsetof(cm_frontend_options, ping_id), whole)) {
+    return "frontend options are NULL or too short";
+  }
+  const cm_frontend_options* in = &whole;
   if (in->port > 65'535) return "a frontend's port is over 65535";
   if (in->max_body > CM_MAX_CLIENT_BODY) return "a frontend's max_body is over CM_MAX_CLIENT_BODY";
   out.routes = in->routes != 0;
@@ -109,6 +113,9 @@ std::string_view read_frontend_options(const cm_frontend_options* in, routing::F
   out.idle_timeout_ms = in->idle_timeout_ms;
   out.admit_timeout_ms = in->admit_timeout_ms;
   if (in->max_refused != 0) out.max_refused = in->max_refused;
+  if (in->ping_id > 65'535) return "a frontend's ping_id is over 65535";
+  out.ping_id = static_cast<std::uint16_t>(in->ping_id);
+  if (in->ping_id != 0) out.ping_timeout_ms = in->ping_timeout_ms;
   return {};
 }
 

@@ -9,9 +9,18 @@ void take(std::string& into, const char* text) {
   if (text != nullptr) into = text;
 }
 
+// 0 is the default.
+void take(std::uint32_t& into, std::uint32_t ms) {
+  if (ms != 0) into = ms == CM_NEVER ? 0 : ms;
+}
+
 // Why the options are none; empty when they are good. The session room knows the rest.
-std::string_view read_options(const cm_listener_options* in, ListenerOptions& out) {
-  if (in == nullptr || in->struct_size < sizeof(cm_listener_options)) return "listener options are NULL or too short";
+std::string_view read_options(const cm_listener_options* given, ListenerOptions& out) {
+  cm_listener_options whole{};
+  if (!read_struct(given, offsetof(cm_listener_options, subprotocols), whole)) {
+    return "listener options are NULL or too short";
+  }
+  const cm_listener_options* in = &whole;
   if (in->transport < CM_TRANSPORT_TCP || in->transport > CM_TRANSPORT_WSS) return "a listener's transport is none";
   if (in->port > 65'535) return "a listener's port is over 65535";
   if (in->tls_min_version != 0 && in->tls_min_version != 12 && in->tls_min_version != 13) {
@@ -32,6 +41,9 @@ std::string_view read_options(const cm_listener_options* in, ListenerOptions& ou
   out.deflate = in->deflate != 0;
   take(out.page_type, in->page_type);
   out.page = text_of(in->page, in->page_size);
+  take(out.subprotocols, in->subprotocols);
+  take(out.ping_interval_ms, in->ping_interval_ms);
+  take(out.peer_timeout_ms, in->peer_timeout_ms);
   return {};
 }
 

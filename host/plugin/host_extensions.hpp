@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -74,6 +76,15 @@ cm_status on_sender(const cm_host* host, Fn&& fn) {
     }
     return fn(service);
   });
+}
+
+// Copies a plugin's struct, which may be of an older minor and end sooner (the rest stays zero), or of a newer one.
+// Returns false if it is NULL or shorter than `least`, its size in the first minor that had it.
+template <class T>
+[[nodiscard]] bool read_struct(const T* from, std::size_t least, T& to) {
+  if (from == nullptr || from->struct_size < least) return false;
+  std::memcpy(&to, from, std::min<std::size_t>(from->struct_size, sizeof to));
+  return true;
 }
 
 [[nodiscard]] inline bool bad_bytes(const void* data, std::size_t size) { return data == nullptr && size != 0; }

@@ -22,6 +22,8 @@ struct FrontendOptions {
   std::uint32_t idle_timeout_ms = 0;
   std::uint32_t admit_timeout_ms = 0;
   std::uint32_t max_refused = 8;
+  std::uint16_t ping_id = 0;
+  std::uint32_t ping_timeout_ms = 0;
 };
 
 // What a listener speaks. Equal to cm_transport of the plugin ABI.
@@ -48,6 +50,9 @@ struct ListenerOptions {
   bool deflate = false;
   std::string page_type;  // empty: no page
   std::string page;
+  std::string subprotocols;
+  std::uint32_t ping_interval_ms = 20'000;  // 0: never
+  std::uint32_t peer_timeout_ms = 20'000;   // likewise
 };
 
 // The frontends of this host, as the plugin room sees them (the session room implements them). All else that a service

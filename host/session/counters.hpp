@@ -22,6 +22,8 @@ class Counter {
 struct Counters {
   Counter accepted;
   Counter not_entered;                                 // connections that came to nothing before they were clients
+  Counter origins_refused;                             // WebSockets of pages that may not connect
+  Counter turned_away;                                 // connections closed at once, as there was no room to tell them
   Counter bytes_in, messages_in;                       // messages that were handed on
   Counter bytes_out, messages_out;                     // notices too
   Counter blocked, not_admitted, no_service, refused;  // messages that were not handed on
@@ -36,7 +38,7 @@ struct Counters {
 
 // The same, summed over workers.
 struct Stats {
-  std::uint64_t accepted = 0, not_entered = 0;
+  std::uint64_t accepted = 0, not_entered = 0, origins_refused = 0, turned_away = 0;
   std::uint64_t bytes_in = 0, messages_in = 0, bytes_out = 0, messages_out = 0;
   std::uint64_t blocked = 0, not_admitted = 0, no_service = 0, refused = 0;
   std::uint64_t held = 0, paused = 0, dropped = 0, unknown_session = 0, bad_command = 0, lost_ends = 0;
@@ -45,6 +47,8 @@ struct Stats {
   void add(const Counters& c) {
     accepted += c.accepted.get();
     not_entered += c.not_entered.get();
+    origins_refused += c.origins_refused.get();
+    turned_away += c.turned_away.get();
     bytes_in += c.bytes_in.get();
     messages_in += c.messages_in.get();
     bytes_out += c.bytes_out.get();

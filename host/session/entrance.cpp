@@ -3,24 +3,27 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.hpp"
+#include "net/tcp_transport.hpp"
+#include "net/websocket.hpp"
 #include "session/session_table.hpp"
 
 namespace cm::session {
 namespace {
 constexpr std::int64_t kTickMs = 100;
+constexpr std::int64_t kLinePeriodMs = 1000;
 }  // namespace
 
-class Entrance::Guest final : public net::Transport::Handler {
+class Entrance::Guest final : public net::Transport::Handler, private net::WebSocketHost {
  public:
-  Guest(Entrance& entrance, std::shared_ptr<Frontend> its_frontend, Port& port,
-        std::unique_ptr<net::Transport> transport, std::uint32_t its_deadline)
+  Guest(Entrance& entrance, std::shared_ptr<Frontend> its_frontend, Port& port, bool full, std::uint32_t its_deadline)
       : frontend(std::move(its_frontend)),
         deadline(its_deadline),
         entrance_(entrance),
+        table_(entrance.table_),
         port_(port),
-        transport_(std::move(transport)) {
+        full_(full) {
     frontend->entered();
-    transport_->attach(*this);
   }
   Guest(const Guest&) = delete;
   Guest& operator=(const Guest&) = delete;
@@ -29,12 +32,23 @@ class Entrance::Guest final : public net::Transport::Handler {
     frontend->left();
   }
 
-  void start() {
+  void start(net::Fd socket, std::shared_ptr<const net::WebSocketConfig> websocket) {
+    auto& context = table_.worker().context();
+    if (port_.tls) {
+      transport_ = port_.tls->transport(context, std::move(socket));
+    } else {
+      transport_ = std::make_unique<net::TcpTransport>(context, std::move(socket));
+    }
+    if (routing::is_websocket(port_.transport)) {
+      transport_ = net::make_websocket(std::move(transport_), context, table_.pool(), std::move(websocket), *this,
+                                       port_.max_body);
+    }
+    transport_->attach(*this);
     transport_->handshake([this](bool ok) {
       if (closed_) return;
       if (!ok) return close();
-      const bool full = !frontend->take_place();
-      transport_ = entrance_.table_.adopt(frontend, port_, std::move(transport_), full);
+      const bool full = full_ || !frontend->take_place();
+      transport_ = table_.adopt(frontend, port_, std::move(transport_), full);
       if (transport_) return close();
       closed_ = true;
       entrance_.free(*this);
@@ -42,7 +56,7 @@ class Entrance::Guest final : public net::Transport::Handler {
   }
   void close() {
     if (std::exchange(closed_, true)) return;
-    entrance_.table_.count().not_entered.add();
+    table_.count().not_entered.add();
     transport_->close();
     if (!transport_->busy()) entrance_.free(*this);
   }
@@ -57,8 +71,35 @@ class Entrance::Guest final : public net::Transport::Handler {
   void on_writable() override {}
   void on_released() override { entrance_.free(*this); }
 
+  [[nodiscard]] std::string unhealthy() const override {
+    const auto services = table_.registry().snapshot();
+    const auto* service = services->find(frontend->owner);
+    return service == nullptr || service->draining || frontend->closed ? "going down" : "";
+  }
+  void origin_refused(std::string_view peer, std::string_view origin, std::string_view host) override {
+    table_.count().origins_refused.add();
+    if (!entrance_.may_log(entrance_.origins_)) return;
+    base::log(base::Room::session)
+        .warn(
+            "refused a WebSocket from a page of another site; if it is yours, add it to ws_origins service={} "
+            "origin={} host={} peer={} left_out={}",
+            table_.names().service_id(frontend->owner), base::log_value(origin), base::log_value(host),
+            base::log_value(peer), std::exchange(entrance_.origins_.left_out, 0));
+  }
+  void no_subprotocol(std::string_view peer, std::string_view offered) override {
+    if (!entrance_.may_log(entrance_.subprotocols_)) return;
+    base::log(base::Room::session)
+        .warn(
+            "a WebSocket client offers no subprotocol that is listed, and gets none, at which browsers give up; add "
+            "one of them to ws_subprotocols service={} offered={} peer={} left_out={}",
+            table_.names().service_id(frontend->owner), base::log_value(offered), base::log_value(peer),
+            std::exchange(entrance_.subprotocols_.left_out, 0));
+  }
+
   Entrance& entrance_;
+  SessionTable& table_;
   Port& port_;
+  const bool full_;
   std::unique_ptr<net::Transport> transport_;
   bool closed_ = false;  // or entered
 };
@@ -66,12 +107,21 @@ class Entrance::Guest final : public net::Transport::Handler {
 Entrance::Entrance(SessionTable& table) : table_(table) {}
 Entrance::~Entrance() = default;
 
-void Entrance::admit(const std::shared_ptr<Frontend>& frontend, Port& port, std::unique_ptr<net::Transport> transport,
-                     std::chrono::milliseconds timeout) {
-  const auto ticks = static_cast<std::uint32_t>((timeout.count() + kTickMs - 1) / kTickMs);
-  guests_.push_back(
-      std::make_unique<Guest>(*this, frontend, port, std::move(transport), table_.clock() + std::max(ticks, 1U)));
-  guests_.back()->start();
+void Entrance::admit(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket, bool full) {
+  Port::Config config = port.config();
+  const auto ticks = static_cast<std::uint32_t>((config.handshake_timeout.count() + kTickMs - 1) / kTickMs);
+  guests_.push_back(std::make_unique<Guest>(*this, frontend, port, full, table_.clock() + std::max(ticks, 1U)));
+  guests_.back()->start(std::move(socket), std::move(config.websocket));
+}
+
+bool Entrance::may_log(Lines& lines) {
+  const std::int64_t now = table_.worker().now_ms();
+  if (lines.last_ms != 0 && now - lines.last_ms < kLinePeriodMs) {
+    ++lines.left_out;
+    return false;
+  }
+  lines.last_ms = now;
+  return true;
 }
 
 void Entrance::tick() {

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
+#include "net/fd.hpp"
 #include "net/transport.hpp"
 #include "session/frontend.hpp"
 
@@ -20,9 +22,8 @@ class Entrance {
   Entrance& operator=(const Entrance&) = delete;
   ~Entrance();
 
-  // Becomes a session of the frontend when its handshake is done.
-  void admit(const std::shared_ptr<Frontend>& frontend, Port& port, std::unique_ptr<net::Transport> transport,
-             std::chrono::milliseconds timeout);
+  // Becomes a session of the frontend when its handshake is done; `full`: one that is told that there is no room.
+  void admit(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket, bool full);
   // Closes those whose time is over.
   void tick();
   void close_all(const Frontend& frontend);
@@ -30,10 +31,18 @@ class Entrance {
  private:
   class Guest;
 
+  // Returns true if a line of this cause may be logged, and how many were left out before it. Anybody can connect.
+  struct Lines {
+    std::int64_t last_ms = 0;
+    std::uint64_t left_out = 0;
+  };
+  bool may_log(Lines& lines);
   void free(Guest& guest);
 
   SessionTable& table_;
   std::vector<std::unique_ptr<Guest>> guests_;
+  Lines origins_;
+  Lines subprotocols_;
 };
 
 }  // namespace cm::session

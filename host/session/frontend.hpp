@@ -45,8 +45,9 @@ class Port {
 
   const routing::Transport transport;
   const std::shared_ptr<net::TlsServer> tls;
-  std::atomic<std::uint32_t> max_body{0};    // of a client's message
-  std::atomic<std::uint32_t> handshakes{0};  // that are not done yet
+  std::atomic<std::uint32_t> max_body{0};          // of a client's message
+  std::atomic<std::uint32_t> ping_interval_ms{0};  // of silence, after which a client is pinged; 0: never
+  std::atomic<std::uint32_t> handshakes{0};        // that are not done yet
 
  private:
   std::atomic<std::uint32_t> own_max_body_{0};

@@ -18,6 +18,7 @@ using routing::ServiceRef;
 
 constexpr std::size_t kMaxWorkers = 256;
 constexpr std::int64_t kTickMs = 100;
+constexpr std::int64_t kOverslept = 3000;  // between two ticks
 constexpr std::int64_t kRefreshMs = 1000;  // of certificates
 // A session takes 2 s to flush and 1 s to linger at most.
 constexpr auto kCloseTime = std::chrono::milliseconds(3500);
@@ -44,8 +45,12 @@ Gateway::Gateway(const std::vector<std::unique_ptr<net::IoWorker>>& workers, Reg
   const std::uint32_t boot = random_boot();
   for (const auto& worker : workers) {
     auto table = std::make_shared<SessionTable>(*worker, registry, routes, boot);
-    worker->every(kTickMs, [weak = std::weak_ptr(table), &clock = *worker] {
-      if (const auto alive = weak.lock()) alive->tick(clock.now_ms());
+    worker->every(kTickMs, [weak = std::weak_ptr(table), &clock = *worker, last = worker->now_ms()]() mutable {
+      const std::int64_t slept = clock.now_ms() - std::exchange(last, clock.now_ms());
+      const auto alive = weak.lock();
+      if (!alive) return;
+      if (slept > kOverslept) alive->overslept(clock.now_ms());
+      alive->tick(clock.now_ms());
     });
     state_->tables.push_back(std::move(table));
   }
@@ -95,7 +100,7 @@ base::Status Gateway::update(ServiceRef owner, const FrontendOptions& options) {
   const auto open = find(owner);
   if (!open) return base::error("the service has no frontend open");
   if (auto status = check_frontend(options); !status) return status;
-  open->frontend->update(options);
+  open->frontend->update(within_descriptors(*open, options));
   for (const auto& table : state_->tables) {
     table->worker().post([table, owner, options] { table->update(owner, options); });
   }

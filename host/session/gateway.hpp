@@ -62,10 +62,13 @@ class Gateway final : public routing::Frontends {
     std::vector<Door> doors;
     bool accepting = false;
     bool closing = false;
+    std::uint32_t max_clients = 0;  // that were wanted last
   };
   struct State;  // what callbacks on the workers share
 
   [[nodiscard]] std::shared_ptr<Open> find(routing::ServiceRef owner) const;
+  // Returns the options with no more clients than there may be descriptors, and says so when that is new.
+  [[nodiscard]] routing::FrontendOptions within_descriptors(Open& open, routing::FrontendOptions options) const;
   base::Result<Door> open_door(Open& open, const routing::ListenerOptions& options) const;
   void accept_at(const std::shared_ptr<Open>& open, const Door& door) const;
   [[nodiscard]] std::vector<Door> doors(const Open& open) const;

@@ -1,4 +1,6 @@
 // The gateway's listeners: opened, accepting, and what comes in by them.
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <boost/asio/ip/udp.hpp>
@@ -20,6 +22,7 @@ using routing::Transport;
 constexpr std::uint32_t kMaxOutbox = 1U << 30U;
 constexpr std::size_t kMaxDoors = 16;
 constexpr std::uint32_t kMaxHandshakeTime = 600'000;
+constexpr std::int64_t kWarnPeriodMs = 10'000;
 
 // The address that this machine uses towards others: that of a socket which would send there (nothing is sent).
 std::string own_address(bool v6) {
@@ -52,6 +55,10 @@ std::string url_of(Transport transport, const std::string& address) {
   return std::string(routing::name(transport)) + "://" + address + (routing::is_websocket(transport) ? "/" : "");
 }
 
+std::chrono::seconds peer_timeout(const ListenerOptions& options) {
+  return std::chrono::ceil<std::chrono::seconds>(std::chrono::milliseconds(options.peer_timeout_ms));
+}
+
 base::Status check_listener(const ListenerOptions& options) {
   const bool websocket = routing::is_websocket(options.transport);
   const std::size_t most = websocket ? net::kMaxExtendedBody : net::kMaxFrameBody;
@@ -65,8 +72,13 @@ base::Status check_listener(const ListenerOptions& options) {
     return base::error(what + " has a handshake_timeout_ms of " + std::to_string(options.handshake_timeout_ms) +
                        "; it must be between 1 and " + std::to_string(kMaxHandshakeTime));
   }
-  if (!websocket && (options.deflate || !options.page_type.empty() || !options.origins.empty())) {
-    return base::error(what + " has no origins, no deflate and no page: only ws and wss do");
+  const bool of_websocket =
+      options.deflate || !options.page_type.empty() || !options.origins.empty() || !options.subprotocols.empty();
+  if (!websocket && of_websocket) {
+    return base::error(what + " has no origins, subprotocols, deflate or page: only ws and wss do");
+  }
+  if (auto parsed = net::Subprotocols::parse(options.subprotocols); !parsed) {
+    return base::error(what + ": " + parsed.error().text);
   }
   // The type goes into a line of the answer.
   for (const char c : options.page_type) {
@@ -92,11 +104,17 @@ base::Status check_frontend(const FrontendOptions& options) {
 }
 
 void Gateway::State::on_connection(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket) {
+  const net::DescriptorLimits limits = net::descriptor_limits();
+  const auto number = static_cast<std::uint64_t>(socket.get());
+  bool full = number >= limits.clients();
+  if (full) out_of_descriptors(limits);
+  Counters& count = tables.front()->count();
+  if (number >= limits.refusals()) return count.turned_away.add();
   const std::shared_ptr<SessionTable>& table = tables[next_worker++ % tables.size()];
   std::function<void()> take;
   const auto fd = std::make_shared<net::Fd>(std::move(socket));
   if (port.transport == Transport::tcp) {
-    const bool full = !frontend->take_place();
+    full = full || !frontend->take_place();
     take = [table, frontend, &port, full, fd] {
       auto transport = std::make_unique<net::TcpTransport>(table->worker().context(), std::move(*fd));
       if (const auto unwanted = table->adopt(frontend, port, std::move(transport), full)) unwanted->close();
@@ -104,16 +122,50 @@ void Gateway::State::on_connection(const std::shared_ptr<Frontend>& frontend, Po
   } else {
     if (port.handshakes.fetch_add(1, std::memory_order_relaxed) >= port.config().max_handshakes) {
       port.handshakes.fetch_sub(1, std::memory_order_relaxed);
-      tables.front()->count().not_entered.add();
-      return;  // closed: who has no place to shake hands cannot be told why
+      count.not_entered.add();
+      return count.turned_away.add();  // who has no place to shake hands cannot be told why
     }
-    take = [table, frontend, &port, fd] { table->enter(frontend, port, std::move(*fd)); };
+    take = [table, frontend, &port, full, fd] { table->enter(frontend, port, std::move(*fd), full); };
   }
   if (table->worker().on_this_thread()) {
     take();
   } else {
     table->worker().post(std::move(take));
   }
+}
+
+void Gateway::State::out_of_descriptors(const net::DescriptorLimits& limits) {
+  ++unwarned;
+  const std::int64_t now = tables.front()->worker().now_ms();
+  if (warned_ms != 0 && now - warned_ms < kWarnPeriodMs) return;
+  warned_ms = now;
+  base::log(base::Room::session)
+      .warn(
+          "clients are refused: all descriptors but those kept for links, the admin socket, Consul, databases and "
+          "reloads are in use; raise the limit of open files (ulimit -n, LimitNOFILE= of systemd), or add hosts "
+          "limit={} kept={} refused={}",
+          limits.limit, limits.reserve, std::exchange(unwarned, 0));
+}
+
+FrontendOptions Gateway::within_descriptors(Open& open, FrontendOptions options) const {
+  const net::DescriptorLimits limits = net::descriptor_limits();
+  const std::uint32_t wanted = options.max_clients;
+  if (wanted > limits.clients())
+    options.max_clients = static_cast<std::uint32_t>(std::max(limits.clients(), std::uint64_t{1}));
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (std::exchange(open.max_clients, wanted) == wanted) return options;
+  }
+  if (options.max_clients != wanted) {
+    base::log(base::Room::session)
+        .info(
+            "{} takes at most {} clients, not max_clients={}: the limit of open files is {}, of which {} are kept for "
+            "links, the admin socket, Consul, databases and reloads; raise it (ulimit -n, LimitNOFILE= of systemd), or "
+            "lower max_clients",
+            registry_.names().service_id(open.frontend->owner), options.max_clients, wanted, limits.limit,
+            limits.reserve);
+  }
+  return options;
 }
 
 base::Result<routing::Frontends::Opened> Gateway::open(ServiceRef owner, const FrontendOptions& options) {
@@ -132,6 +184,7 @@ base::Result<routing::Frontends::Opened> Gateway::open(ServiceRef owner, const F
   auto open = std::make_shared<Open>();
   open->options = options;
   open->frontend = std::make_shared<Frontend>(owner, registry_.names().kind_of(owner), options);
+  open->frontend->update(within_descriptors(*open, options));
   open->clients = std::make_shared<FrontendClients>(open->frontend, state_->tables);
   auto door = open_door(*open, first);
   if (!door) return door.error();
@@ -164,6 +217,7 @@ base::Result<Gateway::Door> Gateway::open_door(Open& open, const ListenerOptions
   auto listener = net::Listener::open(state_->tables.front()->worker(), options.address, options.port);
   if (!listener) return base::error("the frontend of " + id + ": " + listener.error().text);
 
+  (*listener)->set_peer_timeout(peer_timeout(options));
   Door door;
   door.listener = *listener;
   door.info.number = static_cast<std::uint32_t>(doors(open).size()) + 1;
@@ -202,6 +256,8 @@ base::Status Gateway::update_listener(ServiceRef owner, std::uint32_t number, co
     wanted.transport = door.info.transport;
     if (auto status = check_listener(wanted); !status) return status;
     open->frontend->update_port(*door.port, wanted);  // whatever becomes of the certificate
+    state_->tables.front()->worker().post(
+        [listener = door.listener, timeout = peer_timeout(wanted)] { listener->set_peer_timeout(timeout); });
     return door.port->tls ? door.port->tls->change(tls_config(wanted)) : base::Status();
   }
   return base::error("the frontend has no listener " + std::to_string(number));

@@ -92,7 +92,7 @@ std::string_view default_text(CloseReason reason) {
     case CloseReason::not_admitted:
       return "Not verified in time, or too many messages before it.";
     case CloseReason::idle:
-      return "Nothing was heard for too long; send a PingACK now and then.";
+      return "Nothing was heard for too long; send a PingACK now and then, and answer pings of WebSocket.";
     case CloseReason::kicked:
       return "Closed by the game.";
     case CloseReason::going_down:

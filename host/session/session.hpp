@@ -42,7 +42,7 @@ class Session final : public net::Transport::Handler, public net::Flushable {
   void services_lost(std::span<const routing::ServiceRef> lost);
   // The service that it waits for may take something again.
   void retry();
-  // Closes it when its time is over.
+  // Closes it when its time is over, asks for a sign of life before. About once a second.
   void check_time();
   // Gives up flushing or lingering when their time is over, or at once.
   void check_deadline(bool at_once = false);
@@ -103,12 +103,14 @@ class Session final : public net::Transport::Handler, public net::Flushable {
   Outbox outbox_;
   const std::uint32_t opened_;  // the table's clock
   std::uint32_t heard_;         // likewise
+  std::uint32_t pinged_ = 0;    // likewise; older than heard_: it need not answer
   std::uint32_t deadline_ = 0;  // likewise; of flushing and lingering
   routing::ServiceRef waits_for_ = routing::ServiceRef::none;
   std::uint32_t refused_ = 0;  // messages
   Phase phase_ = Phase::open;
   CloseReason reason_ = CloseReason::none;
   bool announced_ = false;
+  bool pings_ = false;    // has sent the frontend's ping
   bool parsing_ = false;  // take() may be running
   bool waiting_ = false;  // for room at waits_for_
   bool reading_ = false;  // a wait for input is pending

@@ -141,6 +141,7 @@ void Session::parsed(FrameReader::Status status) {
 }
 
 FrameReader::Taken Session::take(std::uint16_t id, std::span<const std::byte> body) {
+  if (id == shard_.options.ping_id) pings_ = true;
   Router::Verdict verdict;
   for (int i = 0; i <= kMaxLost; ++i) {
     verdict = table_.router().forward(shard_.rules, state_, id, body);
@@ -235,8 +236,22 @@ void Session::check_time() {
   const auto over = [&](std::uint32_t since, std::uint32_t limit_ms) {
     return limit_ms != 0 && (table_.clock() - since) * kTickMs > limit_ms;
   };
-  if (!waiting_ && over(heard_, shard_.options.idle_timeout_ms)) return close(CloseReason::idle);
-  if (!state_.admitted && over(opened_, shard_.options.admit_timeout_ms)) close(CloseReason::not_admitted);
+  const routing::FrontendOptions& options = shard_.options;
+  // The silence of a client that is not read is not its own.
+  if (waiting_ || !reading_ || transport_->heard()) heard_ = table_.clock();
+  const std::uint32_t heard = std::max(heard_, table_.awake_since());
+  if (over(heard, options.idle_timeout_ms) || (pings_ && over(heard, options.ping_timeout_ms))) {
+    return close(CloseReason::idle);
+  }
+  const std::uint32_t interval = port_.ping_interval_ms.load(std::memory_order_relaxed);
+  if (over(heard, interval)) {
+    if (pinged_ <= heard) {
+      if (transport_->ping()) pinged_ = table_.clock();
+    } else if (over(pinged_, interval)) {
+      return close(CloseReason::idle);
+    }
+  }
+  if (!state_.admitted && over(opened_, options.admit_timeout_ms)) close(CloseReason::not_admitted);
 }
 
 std::int64_t Session::age_ms() const { return (table_.clock() - opened_) * kTickMs; }

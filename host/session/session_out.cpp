@@ -88,6 +88,7 @@ void Session::flush() {
 
 void Session::on_writable() {
   writing_ = false;
+  pinged_ = 0;  // its machine takes bytes: a ping may have waited behind them, and is due anew
   write();
 }
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "net/tcp_transport.hpp"
 
 namespace cm::session {
 namespace {
@@ -127,23 +126,13 @@ void SessionTable::intercept(ServiceRef owner, std::uint16_t msg_id) {
   if (shard != nullptr && !shard->rules.intercepts(msg_id)) shard->rules.intercepted.push_back(msg_id);
 }
 
-void SessionTable::enter(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket) {
+void SessionTable::enter(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket, bool full) {
   const Shard* shard = find(frontend->owner);
   if (shard == nullptr || shard->frontend != frontend) {
     port.handshakes.fetch_sub(1, std::memory_order_relaxed);
     return;
   }
-  const Port::Config config = port.config();
-  std::unique_ptr<net::Transport> transport;
-  if (port.tls) {
-    transport = port.tls->transport(worker_.context(), std::move(socket));
-  } else {
-    transport = std::make_unique<net::TcpTransport>(worker_.context(), std::move(socket));
-  }
-  if (routing::is_websocket(port.transport)) {
-    transport = net::make_websocket(std::move(transport), worker_.context(), pool_, config.websocket, port.max_body);
-  }
-  entrance_.admit(frontend, port, std::move(transport), config.handshake_timeout);
+  entrance_.admit(frontend, port, std::move(socket), full);
 }
 
 std::unique_ptr<net::Transport> SessionTable::adopt(const std::shared_ptr<Frontend>& frontend, const Port& port,
@@ -195,9 +184,18 @@ void SessionTable::stop() {
   router_.reset();  // its view of the registry holds destinations, and these hold this table
 }
 
-void SessionTable::tick(std::int64_t now_ms) {
+void SessionTable::overslept(std::int64_t now_ms) {
+  set_clock(now_ms);
+  awake_ = clock_;
+}
+
+void SessionTable::set_clock(std::int64_t now_ms) {
   const std::int64_t ticks = (now_ms - started_ms_) / kTickMs;
   if (ticks > clock_) clock_ = static_cast<std::uint32_t>(ticks);
+}
+
+void SessionTable::tick(std::int64_t now_ms) {
+  set_clock(now_ms);
   retry_told();
   retry_waiting();
   entrance_.tick();
@@ -206,7 +204,6 @@ void SessionTable::tick(std::int64_t now_ms) {
   if (clock_ - swept_ < kSweep) return;
   swept_ = clock_;
   for (const auto& shard : shards_) {
-    if (shard->options.idle_timeout_ms == 0 && shard->options.admit_timeout_ms == 0) continue;
     for (std::size_t i = shard->sessions.size(); i-- > 0;) shard->sessions[i]->check_time();
   }
 }

@@ -70,8 +70,8 @@ class SessionTable final : public net::Wakeable,
   // Gives back the transport of one that is not wanted any more.
   [[nodiscard]] std::unique_ptr<net::Transport> adopt(const std::shared_ptr<Frontend>& frontend, const Port& port,
                                                       std::unique_ptr<net::Transport> transport, bool full);
-  // Somebody connected who has to agree on his transport first; counted in port.handshakes.
-  void enter(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket);
+  // Somebody connected who has to agree on his transport first; counted in port.handshakes. `full` as in adopt().
+  void enter(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket, bool full);
   // After what was queued for them.
   void close_all(routing::ServiceRef owner, CloseReason reason, std::string_view text);
   // Ends what is not gone yet after close_all().
@@ -80,6 +80,9 @@ class SessionTable final : public net::Wakeable,
   void remove(const Frontend& frontend);
   // No frontend is left and none will come: lets go of what it holds of others.
   void stop();
+  // The worker did not run for a while (the process was stopped, the machine slept): clients were not heard because
+  // nobody listened. Before tick().
+  void overslept(std::int64_t now_ms);
   // Every 100 ms: retries, time-outs.
   void tick(std::int64_t now_ms);
   void list(routing::ServiceRef owner, std::size_t limit, std::vector<ClientRow>& into);
@@ -90,8 +93,11 @@ class SessionTable final : public net::Wakeable,
   [[nodiscard]] Router& router() { return *router_; }
   [[nodiscard]] Counters& count() { return counters_; }
   [[nodiscard]] routing::Names& names() { return registry_.names(); }
+  [[nodiscard]] const routing::Registry& registry() const { return registry_; }
   // Tenths of a second.
   [[nodiscard]] std::uint32_t clock() const { return clock_; }
+  // When overslept() was called last.
+  [[nodiscard]] std::uint32_t awake_since() const { return awake_; }
   void mark_dirty(Session& session) { worker_.mark_dirty(session, net::IoWorker::FlushOrder::session); }
   void wait_for_room(Session& session) { waiting_.push_back(&session); }
   void admitted(Session& session);
@@ -107,6 +113,7 @@ class SessionTable final : public net::Wakeable,
   void on_wake() override;
   void flush() override;
 
+  void set_clock(std::int64_t now_ms);
   void drain(std::size_t budget);
   std::size_t handle(const routing::Envelope& envelope);
   std::size_t handle_list(const routing::Envelope& envelope);
@@ -130,6 +137,7 @@ class SessionTable final : public net::Wakeable,
   Counters counters_;
   std::int64_t started_ms_;
   std::uint32_t clock_ = 0;
+  std::uint32_t awake_ = 0;  // by clock_
   std::uint32_t swept_ = 0;
   std::uint32_t next_ = 0;
   std::vector<std::unique_ptr<Shard>> shards_;

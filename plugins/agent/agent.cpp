@@ -50,6 +50,8 @@ cellmesh::FrontendOptions frontend_options(const proto::AgentSettings& settings)
   options.idle_timeout = 3 * std::chrono::seconds(settings.heartbeat_sec());
   options.admit_timeout = std::chrono::seconds(settings.verify_timeout_sec());
   options.max_refused = settings.max_refused();
+  options.ping_id = cellmesh::MessageTraits<proto::PingACK>::id;
+  options.ping_timeout = std::chrono::seconds(settings.ping_timeout_sec());
   return options;
 }
 

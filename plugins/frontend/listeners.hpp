@@ -43,6 +43,11 @@ inline std::vector<Transport> parse_transports(std::string_view text) {
   return all;
 }
 
+// Settings say `never` by 0.
+inline std::chrono::milliseconds time_of(std::uint32_t seconds) {
+  return seconds != 0 ? std::chrono::seconds(seconds) : cellmesh::never;
+}
+
 template <class Settings>
 ListenerOptions listener_options(const Settings& settings, Transport transport, const cellmesh::Page& page = {}) {
   const bool websocket = transport == Transport::ws || transport == Transport::wss;
@@ -54,6 +59,9 @@ ListenerOptions listener_options(const Settings& settings, Transport transport, 
                                                                           : settings.wss_port());
   options.max_handshakes = settings.max_handshakes();
   options.handshake_timeout = std::chrono::seconds(settings.handshake_timeout_sec());
+  if constexpr (requires { settings.peer_timeout_sec(); }) {
+    options.peer_timeout = time_of(settings.peer_timeout_sec());
+  }
   if (transport == Transport::tls || transport == Transport::wss) {
     options.certificate = settings.tls_certificate();
     options.private_key = settings.tls_private_key();
@@ -61,10 +69,12 @@ ListenerOptions listener_options(const Settings& settings, Transport transport, 
   }
   if (websocket) {
     options.origins = settings.ws_origins();
+    options.subprotocols = settings.ws_subprotocols();
     options.page = page;
     if constexpr (requires { settings.ws_max_body(); }) {
       options.max_body = settings.ws_max_body();
       options.deflate = settings.ws_deflate();
+      options.ping_interval = time_of(settings.ws_ping_sec());
     }
   }
   return options;

@@ -9,11 +9,12 @@ namespace {
 
 constexpr std::uint16_t any_port = 40001;  // what a frontend gets that did not ask for one
 
-// Why the options are none; empty when they are good.
-std::string_view bad_options(const cm_frontend_options* in) {
-  if (in == nullptr || in->struct_size < sizeof(cm_frontend_options)) return "frontend options are NULL or too short";
-  if (in->port > 65'535) return "a frontend's port is over 65535";
-  if (in->max_body > CM_MAX_CLIENT_BODY) return "a frontend's max_body is over CM_MAX_CLIENT_BODY";
+// Reads the options. Returns why they are bad, or an empty text.
+std::string_view bad_options(const cm_frontend_options* given, cm_frontend_options& in) {
+  if (!read_struct(given, offsetof(cm_frontend_options, ping_id), in)) return "frontend options are NULL or too short";
+  if (in.port > 65'535) return "a frontend's port is over 65535";
+  if (in.max_body > CM_MAX_CLIENT_BODY) return "a frontend's max_body is over CM_MAX_CLIENT_BODY";
+  if (in.ping_id > 65'535) return "a frontend's ping_id is over 65535";
   return {};
 }
 
@@ -25,9 +26,10 @@ void keep(const cm_frontend_options& in, Frontend& frontend) {
   frontend.options.public_host = nullptr;
 }
 
-cm_status open(const cm_host* host, const cm_frontend_options* options, uint16_t* port) {
+cm_status open(const cm_host* host, const cm_frontend_options* given, uint16_t* port) {
   return on_sender(host, [&](HostSide& side) -> cm_status {
-    if (const auto why = bad_options(options); !why.empty()) return side.invalid(why);
+    cm_frontend_options options{};
+    if (const auto why = bad_options(given, options); !why.empty()) return side.invalid(why);
     if (Generation::of(host)->phase == Phase::stopping) return CM_STOPPING;
     if (side.frontend) return side.invalid("it has a frontend already");
     const cm_status status = side.note({.did = Did::gateway_open});
@@ -35,8 +37,8 @@ cm_status open(const cm_host* host, const cm_frontend_options* options, uint16_t
       side.write_line(CM_LOG_ERROR, "cannot open its frontend: the test refuses it");
       return status;
     }
-    keep(*options, side.frontend.emplace());
-    const auto got = options->port != 0 ? static_cast<std::uint16_t>(options->port) : any_port;
+    keep(options, side.frontend.emplace());
+    const auto got = options.port != 0 ? static_cast<std::uint16_t>(options.port) : any_port;
     const std::string public_host = side.frontend->public_host.empty() ? "127.0.0.1" : side.frontend->public_host;
     side.find(side.ref)->peer.address = public_host + ":" + std::to_string(got);
     FrontendListener& first = side.frontend->listeners.emplace_back();
@@ -48,14 +50,15 @@ cm_status open(const cm_host* host, const cm_frontend_options* options, uint16_t
   });
 }
 
-cm_status update(const cm_host* host, const cm_frontend_options* options) {
+cm_status update(const cm_host* host, const cm_frontend_options* given) {
   return on_sender(host, [&](HostSide& side) -> cm_status {
-    if (const auto why = bad_options(options); !why.empty()) return side.invalid(why);
+    cm_frontend_options options{};
+    if (const auto why = bad_options(given, options); !why.empty()) return side.invalid(why);
     if (!side.frontend) return side.invalid("it has no frontend to update");
     const cm_status status = side.note({.did = Did::gateway_update});
     if (status != CM_OK) return status;
     const Frontend before = *side.frontend;  // address, port and `routes` stay
-    keep(*options, *side.frontend);
+    keep(options, *side.frontend);
     side.frontend->address = before.address;
     side.frontend->options.port = before.options.port;
     side.frontend->options.routes = before.options.routes;

@@ -7,15 +7,17 @@ namespace {
 
 constexpr std::uint16_t any_port = 40001;  // what the first listener gets that did not ask for one; then the next
 
-// Why the options are none; empty when they are good.
-std::string_view bad_options(const cm_listener_options* in) {
-  if (in == nullptr || in->struct_size < sizeof(cm_listener_options)) return "listener options are NULL or too short";
-  if (in->transport < CM_TRANSPORT_TCP || in->transport > CM_TRANSPORT_WSS) return "a listener's transport is none";
-  if (in->port > 65'535) return "a listener's port is over 65535";
-  if (in->tls_min_version != 0 && in->tls_min_version != 12 && in->tls_min_version != 13) {
+// Reads the options. Returns why they are bad, or an empty text.
+std::string_view bad_options(const cm_listener_options* given, cm_listener_options& in) {
+  if (!read_struct(given, offsetof(cm_listener_options, subprotocols), in)) {
+    return "listener options are NULL or too short";
+  }
+  if (in.transport < CM_TRANSPORT_TCP || in.transport > CM_TRANSPORT_WSS) return "a listener's transport is none";
+  if (in.port > 65'535) return "a listener's port is over 65535";
+  if (in.tls_min_version != 0 && in.tls_min_version != 12 && in.tls_min_version != 13) {
     return "a listener's tls_min_version is neither 12 nor 13";
   }
-  if (bad_bytes(in->page, in->page_size)) return "a listener's page is NULL";
+  if (bad_bytes(in.page, in.page_size)) return "a listener's page is NULL";
   return {};
 }
 
@@ -30,8 +32,10 @@ void keep(const cm_listener_options& in, FrontendListener& listener) {
   take(listener.origins, in.origins);
   take(listener.page_type, in.page_type);
   listener.page = text_of(in.page, in.page_size);
+  take(listener.subprotocols, in.subprotocols);
   for (const char** text : {&listener.options.address, &listener.options.public_host, &listener.options.certificate,
-                            &listener.options.private_key, &listener.options.origins, &listener.options.page_type}) {
+                            &listener.options.private_key, &listener.options.origins, &listener.options.page_type,
+                            &listener.options.subprotocols}) {
     *text = nullptr;
   }
   listener.options.page = nullptr;
@@ -56,26 +60,28 @@ void add_to(Frontend& frontend, const cm_listener_options& options) {
   listener.url = url_of(frontend, listener);
 }
 
-cm_status open(const cm_host* host, const cm_frontend_options* options, const cm_listener_options* listener,
+cm_status open(const cm_host* host, const cm_frontend_options* options, const cm_listener_options* given,
                uint32_t* number) {
-  if (const auto why = bad_options(listener); !why.empty()) {
+  cm_listener_options listener{};
+  if (const auto why = bad_options(given, listener); !why.empty()) {
     return on_sender(host, [&](HostSide& side) { return side.invalid(why); });
   }
-  const bool tcp = listener->transport == CM_TRANSPORT_TCP;
+  const bool tcp = listener.transport == CM_TRANSPORT_TCP;
   const cm_status status = host_gateway.open(host, options, nullptr);
   if (status != CM_OK) return status;
   HostSide& side = *HostSide::of(host);
   side.frontend->listeners.clear();
-  add_to(*side.frontend, *listener);
+  add_to(*side.frontend, listener);
   std::string& address = side.find(side.ref)->peer.address;
   address = tcp ? side.frontend->listeners[0].url.substr(6) : std::string();
   if (number != nullptr) *number = 1;
   return CM_OK;
 }
 
-cm_status add(const cm_host* host, const cm_listener_options* options, uint32_t* number) {
+cm_status add(const cm_host* host, const cm_listener_options* given, uint32_t* number) {
   return on_sender(host, [&](HostSide& side) -> cm_status {
-    if (const auto why = bad_options(options); !why.empty()) return side.invalid(why);
+    cm_listener_options options{};
+    if (const auto why = bad_options(given, options); !why.empty()) return side.invalid(why);
     if (Generation::of(host)->phase == Phase::stopping) return CM_STOPPING;
     if (!side.frontend) return side.invalid("a listener before its frontend was opened");
     const cm_status status = side.note({.did = Did::listeners_add});
@@ -83,22 +89,23 @@ cm_status add(const cm_host* host, const cm_listener_options* options, uint32_t*
       side.write_line(CM_LOG_ERROR, "cannot open a listener: the test refuses it");
       return status;
     }
-    add_to(*side.frontend, *options);
+    add_to(*side.frontend, options);
     if (number != nullptr) *number = static_cast<std::uint32_t>(side.frontend->listeners.size());
     return CM_OK;
   });
 }
 
-cm_status update(const cm_host* host, uint32_t number, const cm_listener_options* options) {
+cm_status update(const cm_host* host, uint32_t number, const cm_listener_options* given) {
   return on_sender(host, [&](HostSide& side) -> cm_status {
-    if (const auto why = bad_options(options); !why.empty()) return side.invalid(why);
+    cm_listener_options options{};
+    if (const auto why = bad_options(given, options); !why.empty()) return side.invalid(why);
     if (!side.frontend) return side.invalid("it has no frontend to update");
     if (number == 0 || number > side.frontend->listeners.size()) return CM_NOT_FOUND;
     const cm_status status = side.note({.did = Did::listeners_update, .number = number});
     if (status != CM_OK) return status;
     FrontendListener& listener = side.frontend->listeners[number - 1];
     const FrontendListener before = listener;  // transport, address and port stay
-    keep(*options, listener);
+    keep(options, listener);
     listener.options.transport = before.options.transport;
     listener.options.port = before.options.port;
     listener.address = before.address;

@@ -241,6 +241,12 @@ inline void check_sent(Seen& seen) {
   }
 }
 
+struct Host final : net::WebSocketHost {
+  [[nodiscard]] std::string unhealthy() const override { return {}; }
+  void origin_refused(std::string_view, std::string_view, std::string_view) override {}
+  void no_subprotocol(std::string_view, std::string_view) override {}
+};
+
 inline Seen serve(std::span<const std::byte> stream, Choices choices, bool in_pieces, bool deflate,
                   std::uint32_t max_body) {
   boost::asio::io_context context(1);
@@ -249,10 +255,12 @@ inline Seen serve(std::span<const std::byte> stream, Choices choices, bool in_pi
   auto config = std::make_shared<net::WebSocketConfig>();
   config->origins = "*";
   config->deflate = deflate;
+  config->subprotocols = *net::Subprotocols::parse("binary, chat.v1");
+  Host host;
   Seen seen;
   {
     User user(net::make_websocket(std::make_unique<Peer>(context, stream, choices, in_pieces, seen.sent), context, pool,
-                                  std::move(config), limit),
+                                  std::move(config), host, limit),
               pool, max_body, seen);
     context.run();
   }

@@ -45,6 +45,8 @@ class FakeWire : public std::enable_shared_from_this<FakeWire> {
   std::size_t write_at_most = std::numeric_limits<std::size_t>::max();  // bytes of one write
   std::size_t room = std::numeric_limits<std::size_t>::max();           // bytes that the peer's side still takes
   bool broken = false;                                                  // reads and writes fail
+  bool pingable = false;                                                // its transport can ping
+  bool heard = false;                                                   // it showed that it lives, by no frame
 
   // What the test does; from its own thread.
   void send(std::vector<std::byte> bytes) {
@@ -96,6 +98,7 @@ class FakeWire : public std::enable_shared_from_this<FakeWire> {
   std::vector<std::byte> output;
   std::size_t reads = 0;
   std::size_t writes = 0;
+  std::size_t pings = 0;
   bool ended = false;
   bool half_closed = false;
   std::uint16_t close_code = 0;  // that it was half-closed with
@@ -172,6 +175,11 @@ class FakeTransport final : public net::Transport {
     wire_->closed = true;
     wire_->fire(wire_->wants_read, &Handler::on_released);
     wire_->fire(wire_->wants_write, &Handler::on_released);
+  }
+  [[nodiscard]] bool heard() override { return std::exchange(wire_->heard, false); }
+  bool ping() override {
+    wire_->pings += wire_->pingable ? 1 : 0;
+    return wire_->pingable;
   }
   [[nodiscard]] bool busy() const override { return wire_->pending != 0 || wire_->wants_read || wire_->wants_write; }
   [[nodiscard]] std::string peer() const override { return "203.0.113.7:50123"; }

@@ -24,6 +24,9 @@ struct FrontendOptions {
   std::chrono::milliseconds idle_timeout{0};   // a client silent for longer is closed; 0: never
   std::chrono::milliseconds admit_timeout{0};  // a client not admitted for longer is closed; 0: never
   std::uint32_t max_refused = 0;  // messages without a route, or before they are allowed, until it is closed; 0: 8
+  std::uint16_t ping_id = 0;      // the message by which clients show that they live; 0: none. Since 1.2
+  // A client that has sent that message and is then silent for longer is closed; 0: never. Since 1.2.
+  std::chrono::milliseconds ping_timeout{0};
 };
 
 // For a service that owns a frontend, an *agent*: it decides who may enter, who is bound where, who is kicked; the host
@@ -106,6 +109,8 @@ class Gateway {
     raw.idle_timeout_ms = detail::to_ms32(options.idle_timeout);
     raw.admit_timeout_ms = detail::to_ms32(options.admit_timeout);
     raw.max_refused = options.max_refused;
+    raw.ping_id = options.ping_id;
+    raw.ping_timeout_ms = detail::to_ms32(options.ping_timeout);
     return raw;
   }
 

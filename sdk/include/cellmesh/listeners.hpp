@@ -30,6 +30,9 @@ struct Page {
   std::string_view bytes = {};
 };
 
+// A time that is never over. Since 1.2.
+inline constexpr std::chrono::milliseconds never{CM_NEVER};
+
 // How a listener behaves. Since 1.1.
 struct ListenerOptions {
   Transport transport = Transport::tcp;
@@ -47,6 +50,15 @@ struct ListenerOptions {
   // the host name that they connect to; empty: `same-host`. A client that names no origin is no page, and may.
   std::string origins = {};
   Page page = {};
+  // WebSocket: subprotocols, comma-separated. Of those that a client offers the first that is listed is selected; one
+  // that offers none, or none of these, gets none. Since 1.2.
+  std::string subprotocols = {};
+  // WebSocket: a client silent for longer is pinged, and closed when it says nothing for as long again; 0: 20 s; never.
+  // Since 1.2.
+  std::chrono::milliseconds ping_interval{0};
+  // A client whose machine does not answer TCP for longer is closed: it lost its power or its network. Takes up to
+  // twice the time. In whole seconds, 4 at least; of connections that are opened later. 0: 20 s; never. Since 1.2.
+  std::chrono::milliseconds peer_timeout{0};
 };
 
 // Since 1.1.
@@ -117,6 +129,9 @@ class Listeners {
     raw.page_type = options.page.type.c_str();
     raw.page = reinterpret_cast<const std::uint8_t*>(options.page.bytes.data());
     raw.page_size = options.page.bytes.size();
+    raw.subprotocols = options.subprotocols.c_str();
+    raw.ping_interval_ms = detail::to_ms32(options.ping_interval);
+    raw.peer_timeout_ms = detail::to_ms32(options.peer_timeout);
     return raw;
   }
 

@@ -438,6 +438,103 @@ async def a_bad_request_gets_its_http_error(login, agent):
         bare.body()
 
 
+IDLE = 7
+
+
+def answer_pings(bare, count):
+    for _ in range(count):
+        opcode, payload = bare.receive()
+        assert opcode == 9, f"opcode {opcode} in place of a ping"
+        bare.send(10, payload)
+
+
+async def an_idle_client_is_pinged_and_stays(login, agent):
+    client = await enter(login, agent)
+    bare = Bare(agent)
+    answer_pings(bare, 4)
+    bare.send(2, message(PING))
+    assert bare.receive() in ((2, message(PING)), (9, b""))
+    await echoes(client, b"the library has answered, too")
+    await client.close()
+
+
+async def one_that_does_not_answer_pings_is_told_and_closed(login, agent):
+    bare = Bare(agent)
+    answer_pings(bare, 1)
+    expect_end(bare, 1008, IDLE)
+
+
+async def pings_of_a_client_are_signs_of_life(login, agent):
+    quiet, lively = Bare(agent), Bare(agent)
+    quiet.socket.setblocking(False)
+    deadline = time.time() + BOUND
+    while True:
+        lively.send(9, b"life")
+        assert lively.receive() == (10, b"life")
+        try:
+            assert quiet.socket.recv(65536), "it is not told"
+            break
+        except (BlockingIOError, ssl.SSLWantReadError):
+            assert time.time() < deadline, "who says nothing at all is not closed"
+        await asyncio.sleep(0.1)
+    lively.send(9, b"still here")
+    assert lively.receive() == (10, b"still here")
+
+
+def subprotocol_of(url, headers):
+    bare = Bare(url, headers=headers)
+    lines = bare.header.decode().split("\r\n")
+    found = [line.split(":", 1)[1].strip() for line in lines if line.lower().startswith("sec-websocket-protocol:")]
+    assert len(found) <= 1, found
+    return found[0] if found else None
+
+
+async def the_first_offered_subprotocol_that_is_listed_is_selected(login, agent):
+    offer = "Sec-WebSocket-Protocol: "
+    for headers, wanted in [
+        ("", None),
+        (offer + "binary\r\n", "binary"),
+        (offer + "binary, chat.v2\r\n", "binary"),
+        (offer + "chat.v1,\tchat.v2 , binary\r\n", "chat.v2"),
+        (offer + "chat.v1\r\n" + offer + "chat.v2\r\n", "chat.v2"),
+        ("sec-websocket-protocol:chat.v2\r\n", "chat.v2"),
+        (offer + "chat.v1\r\n", None),
+        (offer + "CHAT.V2\r\n", None),
+        (offer + "\r\n", None),
+        (offer + ",,, ,chat v2,\"chat.v2\"\r\n", None),
+        (offer + "x, " * 2000 + "binary\r\n", "binary"),
+    ]:
+        got = subprotocol_of(agent, headers)
+        assert got == wanted, f"{headers[:60]!r} got {got}"
+    client = await enter(login, agent, subprotocols=["chat.v1", "chat.v2"])
+    assert client.subprotocol == "chat.v2", client.subprotocol
+    await echoes(client, b"by a subprotocol")
+    await client.close()
+
+
+async def binary_is_a_subprotocol(login, agent):
+    for url in (login, agent):
+        async with connect(url, subprotocols=["binary", "base64"]) as client:
+            assert client.subprotocol == "binary", client.subprotocol
+
+
+async def a_health_check_is_answered(login, agent):
+    for url in (login, agent):
+        for request, status, body in [
+            ("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n", 200, b"ok"),
+            ("GET /healthz HTTP/1.0\r\n\r\n", 200, b"ok"),
+            ("GET /healthz?a=b HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n", 200, b"ok"),
+            ("HEAD /healthz HTTP/1.1\r\nHost: h\r\n\r\n", 200, b""),
+            ("HEAD /other HTTP/1.1\r\nHost: h\r\n\r\n", 404, b""),
+        ]:
+            bare = Bare(url, upgrade=False)
+            got = bare.request(request)
+            assert got == status, f"{request[:30]!r} got {got}"
+            assert b"Connection: close" in bare.header, bare.header
+            got = bare.body()
+            assert body is None or got == body, f"{request[:30]!r} got {got}"
+
+
 async def a_page_of_another_origin_is_refused(login, agent):
     bare = Bare(agent, upgrade=False)
     for origin, wanted in [

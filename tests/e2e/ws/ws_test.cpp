@@ -31,6 +31,8 @@ const std::map<std::string, Settings>& meshes() {
         {"agent/ws_deflate", "true"},
         {"agent/ws_origins", "https://play.example.org"}}},
       {"hasty", {{"agent/handshake_timeout_sec", "1"}}},
+      {"lively", {{"agent/ws_ping_sec", "1"}, {"agent/ws_subprotocols", "chat.v2, binary"}}},
+      {"strict", {{"agent/ws_ping_sec", "0"}, {"agent/heartbeat_sec", "1"}}},
       {"narrow", {{"agent/max_handshakes", "8"}, {"agent/tls_min_version", "1.3"}}},
   };
   return all;
@@ -96,11 +98,34 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"a_slow_handshake_is_closed", "ws", "hasty"}, Rule{"a_slow_handshake_is_closed", "wss", "hasty"},
         Rule{"too_many_handshakes_are_closed_and_the_others_served", "ws", "narrow"},
         Rule{"a_bad_request_gets_its_http_error", "ws"}, Rule{"a_bad_request_gets_its_http_error", "wss"},
+        Rule{"an_idle_client_is_pinged_and_stays", "ws", "lively"},
+        Rule{"an_idle_client_is_pinged_and_stays", "wss", "lively"},
+        Rule{"one_that_does_not_answer_pings_is_told_and_closed", "ws", "lively"},
+        Rule{"pings_of_a_client_are_signs_of_life", "ws", "strict"},
+        Rule{"the_first_offered_subprotocol_that_is_listed_is_selected", "ws", "lively"},
+        Rule{"the_first_offered_subprotocol_that_is_listed_is_selected", "wss", "lively"},
+        Rule{"binary_is_a_subprotocol", "ws"}, Rule{"binary_is_a_subprotocol", "wss"},
+        Rule{"a_health_check_is_answered", "ws"}, Rule{"a_health_check_is_answered", "wss"},
         Rule{"a_page_of_another_origin_is_refused", "ws"}, Rule{"pages_of_named_origins_may_connect", "ws", "generous"},
         Rule{"messages_are_compressed_with_who_asks_for_it", "ws", "generous"},
         Rule{"what_cannot_be_inflated_closes_with_1007", "ws", "generous"},
         Rule{"what_inflates_beyond_the_limit_closes_with_1009", "ws", "generous"}),
     testing::PrintToStringParamName());
+
+TEST(Operator, SeesPagesThatWereRefused) {
+  Deployment mesh(Shape::embedded);
+  const auto finished = run({.command = {"/usr/bin/python3", CM_E2E_WS_CLIENT, "a_page_of_another_origin_is_refused",
+                                         mesh.url("login", "ws"), mesh.url("login", "ws"), mesh.folder().string()},
+                             .env = {},
+                             .folder = {},
+                             .log = {}},
+                            patience(seconds(180)));
+  ASSERT_TRUE(finished);
+  EXPECT_EQ(finished->code, 0) << finished->output;
+  Host& host = mesh.host("login");
+  EXPECT_EQ(host.query({"status"}).at("origins_refused").to_number<int>(), 3);
+  EXPECT_TRUE(host.wait_for_log("service=login#0@dev origin=http://evil.example.org"));
+}
 
 INSTANTIATE_TEST_SUITE_P(Tls, IndependentClient,
                          testing::Values(Rule{"tls_is_1_3_and_1_2_for_who_knows_no_better", "tls"},

@@ -21,6 +21,7 @@
 #include "net/tls.hpp"
 #include "net/websocket.hpp"
 #include "support/certificate.hpp"
+#include "support/fake_websocket_host.hpp"
 #include "support/temp_dir.hpp"
 #include "support/wait.hpp"
 
@@ -140,7 +141,8 @@ class Ends : public testing::Test {
       made = std::make_unique<TcpTransport>(context, std::move(socket));
     }
     if (scheme == "tcp" || scheme == "tls") return made;
-    return make_websocket(std::move(made), context, pool, std::make_shared<WebSocketConfig>(websocket), max_body);
+    return make_websocket(std::move(made), context, pool, std::make_shared<WebSocketConfig>(websocket), handshakes,
+                          max_body);
   }
   // Both ends, which shake hands.
   void open(const Address& to, const TlsTrust& trust) {
@@ -176,6 +178,7 @@ class Ends : public testing::Test {
   const TlsTrust trusted{.ca = certificate.certificate.string(), .verify = true};
   std::atomic<std::uint32_t> max_body{kMaxFrameBody};
   WebSocketConfig websocket;
+  test::FakeWebSocketHost handshakes;
   BufferPool pool;
   boost::asio::io_context context{1};
   std::shared_ptr<TlsServer> tls;

@@ -286,9 +286,15 @@ TEST(LifetimeTest, FrontendIsOpenedInStartAcceptsAfterItAndIsClosedBeforeStop) {
   puppet.on_start = [&] {
     cm_frontend_options options{};
     EXPECT_EQ(gateway().open(puppet.host, &options, &port), CM_INVALID) << "struct_size is 0";
-    options.struct_size = sizeof options;
+    options.struct_size = offsetof(cm_frontend_options, ping_id) - 1;
+    EXPECT_EQ(gateway().open(puppet.host, &options, &port), CM_INVALID) << "shorter than that of 1.0";
+    options.struct_size = offsetof(cm_frontend_options, ping_id);
+    options.ping_id = 70'000;  // not of 1.0, and not looked at
     options.address = "taken";
     EXPECT_EQ(gateway().open(puppet.host, &options, &port), CM_UNAVAILABLE);
+    options.struct_size = sizeof options;
+    EXPECT_EQ(gateway().open(puppet.host, &options, &port), CM_INVALID);
+    options.ping_id = 7;
     options.address = nullptr;
     options.routes = 1;
     EXPECT_EQ(gateway().intercept(puppet.host, 7), CM_INVALID) << "no frontend yet";

@@ -109,6 +109,9 @@ TEST_F(AgentPlugin, ClientsComeInByEveryTransportOfTheSetting) {
   wanted.set_tls_min_version("1.3");
   wanted.set_ws_max_body(1'000'000);
   wanted.set_ws_origins("https://play.example.org");
+  wanted.set_ws_subprotocols("chat.v2");
+  wanted.set_ws_ping_sec(30);
+  wanted.set_peer_timeout_sec(0);
   Host another("agent#1@test", wanted);
   const auto& all = another.memory().frontend()->listeners;
   ASSERT_EQ(all.size(), 3U);
@@ -119,10 +122,14 @@ TEST_F(AgentPlugin, ClientsComeInByEveryTransportOfTheSetting) {
   EXPECT_EQ(all[1].port, 4001);
   EXPECT_EQ(all[1].options.max_body, 1'000'000U);
   EXPECT_EQ(all[1].origins, "https://play.example.org");
+  EXPECT_EQ(all[1].subprotocols, "chat.v2");
+  EXPECT_EQ(all[1].options.ping_interval_ms, 30'000U);
+  EXPECT_EQ(all[1].options.peer_timeout_ms, CM_NEVER);
   EXPECT_EQ(all[1].certificate, "");
   EXPECT_EQ(all[2].options.transport, CM_TRANSPORT_TLS);
   EXPECT_EQ(all[2].private_key, "key.pem");
   EXPECT_EQ(all[2].options.max_body, 0U);
+  EXPECT_EQ(all[2].subprotocols, "");
 }
 
 TEST_F(AgentPlugin, ATransportThatIsNoneRefusesTheService) {
@@ -161,6 +168,20 @@ TEST_F(AgentPlugin, HeartbeatSettingIsLive) {
   now.set_heartbeat_sec(10);
   EXPECT_EQ(host.change_settings(now), Status::ok);
   EXPECT_EQ(frontend().idle_timeout_ms, 30'000U);
+}
+
+TEST_F(AgentPlugin, SignsOfLifeAreExpectedByDefault) {
+  const auto& defaults = cellmesh::test::defaults<proto::AgentSettings>();
+  const Host another("agent#1@test", defaults);
+  const auto& all = another.memory().frontend()->listeners;
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].options.peer_timeout_ms, 20'000U);
+  EXPECT_EQ(all[1].options.ping_interval_ms, 20'000U);
+  EXPECT_EQ(all[1].subprotocols, "binary");
+  const auto& options = another.memory().frontend()->options;
+  EXPECT_EQ(options.ping_id, 16241U);
+  EXPECT_EQ(options.ping_timeout_ms, 40'000U);
+  EXPECT_EQ(options.idle_timeout_ms, 0U) << "a client that never pings may be silent";
 }
 
 TEST_F(AgentPlugin, PingIsAnsweredByPing) {

@@ -161,6 +161,128 @@ TEST_F(CloseTest, AClientThatWaitsForAFullServiceIsNotSilent) {
   EXPECT_EQ(codes(player), Codes{7});
 }
 
+TEST_F(CloseTest, AClientThatHasPingedIsExpectedToGoOn) {
+  options.ping_id = kPing;
+  options.ping_timeout_ms = 5000;
+  open();
+  const Player pinger = join_admitted();
+  const Player quiet = join_admitted();
+  send(pinger, kPing);
+  later(4000);
+  send(pinger, kTalk);  // whatever it says is life
+  later(4000);
+  EXPECT_TRUE(pinger.wire->get(&FakeWire::closed) == false);
+  later(2000);
+  EXPECT_EQ(codes(pinger).back(), 7U);
+  later(600'000);
+  EXPECT_EQ(codes(quiet), Codes{}) << "it never pinged";
+}
+
+class Pinged : public CloseTest {
+ protected:
+  void open() {
+    CloseTest::open();
+    routing::ListenerOptions websocket;
+    websocket.transport = routing::Transport::ws;
+    websocket.ping_interval_ms = 5000;
+    port = &frontend->add_port(websocket);
+  }
+  Player pingable() {
+    return join([](FakeWire& wire) { wire.pingable = true; });
+  }
+  static std::size_t pings(const Player& player) { return player.wire->get(&FakeWire::pings); }
+  void live(const Player& player) {
+    on([&] { player.wire->heard = true; });
+  }
+};
+
+TEST_F(Pinged, AnIdleClientThatAnswersStays) {
+  open();
+  const Player player = pingable();
+  for (std::size_t round = 1; round <= 10; ++round) {
+    later(5000);
+    EXPECT_EQ(pings(player), round - 1);
+    later(1000);
+    EXPECT_EQ(pings(player), round) << "once an interval";
+    later(1000);
+    EXPECT_EQ(pings(player), round);
+    live(player);
+    later(1000);
+  }
+  EXPECT_EQ(codes(player), Codes{});
+}
+
+TEST_F(Pinged, OneThatDoesNotAnswerIsToldAndClosed) {
+  open();
+  const Player player = pingable();
+  later(6000);
+  EXPECT_EQ(pings(player), 1U);
+  later(4000);
+  EXPECT_EQ(codes(player), Codes{});
+  later(2000);
+  EXPECT_EQ(codes(player), Codes{7});
+  EXPECT_EQ(pings(player), 1U);
+}
+
+TEST_F(Pinged, OneThatTalksIsNotPinged) {
+  open();
+  const Player player = pingable();
+  for (int i = 0; i < 10; ++i) {
+    later(4000);
+    send(player, kTalk);
+  }
+  EXPECT_EQ(pings(player), 0U);
+}
+
+TEST_F(Pinged, ATransportThatCannotPingIsLeftAlone) {
+  open();
+  const Player player = join();
+  later(6000);
+  later(600'000);
+  EXPECT_EQ(codes(player), Codes{});
+}
+
+TEST_F(Pinged, OneThatTakesBytesHasTimeForItsAnswer) {
+  open();
+  const Player player = join([](FakeWire& wire) {
+    wire.pingable = true;
+    wire.room = 0;
+  });
+  to_client(player, 60, "a large answer");
+  later(6000);
+  later(4000);
+  player.wire->take(1000);  // what it reads stood before the ping
+  settle();
+  later(4000);
+  EXPECT_EQ(pings(player), 2U);
+  EXPECT_EQ(codes(player), Codes{});
+  later(6000);
+  EXPECT_EQ(codes(player), Codes{7});
+}
+
+TEST_F(Pinged, NobodyWasSilentWhileTheHostSlept) {
+  options.ping_id = kPing;
+  options.ping_timeout_ms = 5000;
+  open();
+  const Player player = pingable();
+  send(player, kPing);
+  later(6000 - 1000);
+  const auto slept = [&] {
+    on([&] {
+      passed_ms += 60'000;
+      table->overslept(begun_ms + passed_ms);
+      table->tick(begun_ms + passed_ms);
+    });
+    settle();
+  };
+  slept();
+  EXPECT_EQ(codes(player), Codes{});
+  later(4000);
+  EXPECT_EQ(codes(player), Codes{});
+  later(2000);
+  EXPECT_EQ(codes(player), Codes{7});
+}
+
 TEST_F(CloseTest, AClientIsClosedThatIsNotAdmittedInTime) {
   options.admit_timeout_ms = 3000;
   open();

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "base/host_port.hpp"
+#include "support/captured_log.hpp"
 #include "support/fake_service.hpp"
 #include "support/fake_transport.hpp"
 #include "support/notice_reader.hpp"
@@ -126,6 +128,7 @@ class GatewayTest : public testing::Test {
         {.kind = kind, .msg_id = id, .to = owner, .from = owner, .client = client, .body = bytes});
   }
 
+  test::CapturedLog log{base::Room::session};
   routing::Names names;
   routing::Registry registry{names};
   routing::Routes routes{names};
@@ -355,6 +358,88 @@ TEST_F(GatewayTest, OutOfDescriptorsItWaitsAndGoesOn) {
   all.clear();
   ::setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_TRUE(test::wait_until([&] { return agent->got(Kind::client_message).size() == 3; }));
+}
+
+// The process may have `limit` descriptors while this lives.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t limit) {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const rlimit few{limit, before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+  // Takes all below this number.
+  void take(int number) {
+    while (true) {
+      net::Fd fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+      if (fd.get() >= number) return;
+      taken_.push_back(std::move(fd));
+    }
+  }
+  void give_back() { taken_.clear(); }
+
+ private:
+  rlimit before_{};
+  std::vector<net::Fd> taken_;
+};
+
+TEST_F(GatewayTest, ClientsLeaveAReserveOfDescriptors) {
+  FewDescriptors few(256);  // 64 are kept: clients have those below 192, and are told of it below 224
+  const auto port = open();
+  std::vector<Peer> peers(3);
+  few.take(191);
+  peers[0].connect(port);
+  ASSERT_TRUE(opened(1));
+  peers[1].connect(port);
+  EXPECT_EQ(peers[1].read_notice(), static_cast<std::uint32_t>(CloseReason::full));
+  EXPECT_EQ(peers[1].read().body, "end");
+  few.take(224);
+  peers[2].connect(port);
+  EXPECT_NE(peers[2].read().body, "nothing") << "there is none to tell it";
+  EXPECT_EQ(agent->got(Kind::client_opened).size(), 1U);
+  EXPECT_EQ(gateway->stats().closed[static_cast<std::size_t>(CloseReason::full)], 1U);
+  EXPECT_EQ(gateway->stats().turned_away, 1U);
+  few.give_back();
+  const Peer another(port);
+  EXPECT_TRUE(opened(2));
+}
+
+TEST_F(GatewayTest, MaxClientsFollowsTheLimitOfDescriptors) {
+  const FewDescriptors few(256);
+  options.max_clients = 100'000;
+  open();
+  const std::string line = "agent#0@t takes at most 192 clients, not max_clients=100000";
+  EXPECT_EQ(log.count(line, spdlog::level::info), 1U);
+  EXPECT_TRUE(gateway->update(owner, options));
+  EXPECT_EQ(log.count("takes at most", spdlog::level::info), 1U) << "it is said once";
+  options.max_clients = 100;
+  EXPECT_TRUE(gateway->update(owner, options));
+  EXPECT_EQ(log.count("takes at most", spdlog::level::info), 1U);
+}
+
+TEST_F(GatewayTest, ConnectionsGetThePeerTimeoutOfTheirListener) {
+  const auto port = open();
+  Peer peer(port);
+  ASSERT_TRUE(opened(1));
+  // The client's own descriptor is not the one that was accepted: that one is looked for.
+  int keepalive = 0;
+  for (int fd = 3; fd < 256; ++fd) {
+    sockaddr_in at{};
+    socklen_t size = sizeof at;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) != 0 || at.sin_port != htons(port)) continue;
+    size = sizeof at;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&at), &size) != 0) continue;
+    unsigned timeout = 0;
+    size = sizeof timeout;
+    EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, &size), 0);
+    EXPECT_EQ(timeout, 20'000U);
+    EXPECT_EQ(::getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keepalive, &size), 0);
+  }
+  EXPECT_NE(keepalive, 0);
 }
 
 TEST_F(GatewayTest, ManySendersAndClientsAtOnce) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "session/gateway.hpp"
+#include "support/captured_log.hpp"
 #include "support/fake_service.hpp"
 #include "support/wait.hpp"
 
@@ -92,6 +93,7 @@ class Listeners : public testing::Test {
     return read(fd);
   }
 
+  test::CapturedLog log{base::Room::session};
   std::vector<std::unique_ptr<net::IoWorker>> workers;
   routing::Names names;
   routing::Registry registry{names};
@@ -156,6 +158,54 @@ TEST_F(Listeners, APlainGetGetsThePageAndTheRestAnError) {
   EXPECT_THAT(ask(port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), StartsWith("HTTP/1.1 426 "));
 }
 
+TEST_F(Listeners, AHealthCheckIsAnswered) {
+  open();
+  const auto port = add();
+  EXPECT_THAT(ask(port, "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"),
+              testing::AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), testing::EndsWith("\r\n\r\nok")));
+  EXPECT_THAT(ask(port, "GET /healthz?from=balancer HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(ask(port, "HEAD /healthz HTTP/1.1\r\nHost: h\r\n\r\n"),
+              testing::AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), testing::EndsWith("\r\n\r\n")));
+  EXPECT_THAT(ask(port, "POST /healthz HTTP/1.1\r\nHost: h\r\n\r\n"), StartsWith("HTTP/1.1 405 "));
+  EXPECT_THAT(ask(port, "GET /healthzz HTTP/1.1\r\nHost: h\r\n\r\n"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(ask(port, "GET /healthz HTTP/1.1\r\n" + kUpgrade), StartsWith("HTTP/1.1 200 "));
+  EXPECT_EQ(gateway->counts(owner).clients, 0U);
+}
+
+TEST_F(Listeners, SelectTheFirstOfferedSubprotocolThatIsListed) {
+  open();
+  listener.subprotocols = "binary, chat.v2";
+  const auto port = add();
+  const auto answer = [&](const std::string& fields) {
+    const auto fd = connect(port);
+    send(fd, "GET / HTTP/1.1\r\n" + fields + kUpgrade);
+    const auto text = read(fd, "\r\n\r\n");
+    EXPECT_THAT(text, StartsWith("HTTP/1.1 101 ")) << fields;
+    return text;
+  };
+  const std::string name = "Sec-WebSocket-Protocol: ";
+  EXPECT_THAT(answer(name + "chat.v3, chat.v2, binary\r\n"), HasSubstr(name + "chat.v2\r\n"));
+  EXPECT_THAT(answer(name + "chat.v3\r\n" + name + "binary\r\n"), HasSubstr(name + "binary\r\n"));
+  for (const std::string fields : {"", "Sec-WebSocket-Protocol:\r\n", "Sec-WebSocket-Protocol: a b,,\"binary\"\r\n"}) {
+    EXPECT_THAT(answer(fields), testing::Not(HasSubstr("Sec-WebSocket-Protocol")));
+  }
+  listener.subprotocols = "chat.v3";
+  ASSERT_TRUE(gateway->update_listener(owner, number, listener));
+  EXPECT_THAT(answer(name + "chat.v3, chat.v2\r\n"), HasSubstr(name + "chat.v3\r\n"));
+}
+
+TEST_F(Listeners, RefusedOriginsAreCountedAndLogged) {
+  open();
+  const auto port = add();
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_THAT(ask(port, "GET / HTTP/1.1\r\nOrigin: https://evil.example.org\r\n" + kUpgrade),
+                StartsWith("HTTP/1.1 403 "));
+  }
+  EXPECT_EQ(gateway->stats().origins_refused, 20U);
+  EXPECT_NE(log.count("service=agent#0@t origin=https://evil.example.org"), 0U);
+  EXPECT_LT(log.count("evil.example.org"), 20U) << "anybody can ask";
+}
+
 TEST_F(Listeners, ALargePageComesWhole) {
   open();
   listener.page_type = "text/html";
@@ -209,6 +259,9 @@ TEST_F(Listeners, BadOptionsAreRefusedWithTheCure) {
   listener.page_type.clear();
   listener.handshake_timeout_ms = 0;
   EXPECT_THAT(refusal(), HasSubstr("handshake_timeout_ms"));
+  listener.handshake_timeout_ms = 1000;
+  listener.subprotocols = "binary, not a token";
+  EXPECT_THAT(refusal(), HasSubstr("\"not a token\""));
   listener = {};
   listener.max_body = 65'534;
   EXPECT_THAT(refusal(), HasSubstr("up to 65533"));

@@ -4,7 +4,7 @@
  * of the same frontend, under the same rules.
  *
  * TCP and TLS carry the client framing of gateway.h. WebSocket carries one message in one binary message: little-endian
- * u16 id, body.
+ * u16 id, body. A WebSocket listener also answers GET and HEAD of `/healthz`: 200 and `ok`, or 503 and what is wrong.
  */
 #ifndef CELLMESH_ABI_LISTENERS_H
 #define CELLMESH_ABI_LISTENERS_H
@@ -20,6 +20,9 @@ enum { CM_TRANSPORT_TCP = 1, CM_TRANSPORT_TLS = 2, CM_TRANSPORT_WS = 3, CM_TRANS
 
 /* Largest body that a client of a WebSocket listener may send, where its max_body allows it. */
 #define CM_MAX_WEBSOCKET_BODY (1024u * 1024u)
+
+/* A time that is never over. Since 1.2. */
+#define CM_NEVER 0xFFFFFFFFu
 
 /* Texts may be NULL, which is as empty. Since 1.1. */
 typedef struct cm_listener_options {
@@ -41,6 +44,15 @@ typedef struct cm_listener_options {
   const char *page_type; /* WebSocket: a page for who asks with a plain GET of `/`: its media type; empty: none */
   const uint8_t *page;   /* its bytes */
   size_t page_size;
+  /* Since 1.2. WebSocket: subprotocols, comma-separated. Of those that a client offers the first that is listed is
+   * selected; one that offers none, or none of these, gets none. Empty: no subprotocol */
+  const char *subprotocols;
+  /* Since 1.2. WebSocket: a client silent for longer is pinged, and closed when it says nothing for as long again;
+   * 0: 20 s; CM_NEVER */
+  uint32_t ping_interval_ms;
+  /* Since 1.2. A client whose machine does not answer TCP for longer is closed: it lost its power or its network. Takes
+   * up to twice the time. In whole seconds, 4 at least; of connections that are opened later. 0: 20 s; CM_NEVER */
+  uint32_t peer_timeout_ms;
 } cm_listener_options;
 
 /* Since 1.1. */

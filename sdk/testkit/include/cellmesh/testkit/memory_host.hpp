@@ -48,6 +48,7 @@ struct FrontendListener {
   std::string origins;
   std::string page_type;
   std::string page;
+  std::string subprotocols;  // since 1.2
   std::uint16_t port = 0;
   std::string url;
 };

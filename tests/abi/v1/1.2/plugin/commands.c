@@ -126,7 +126,7 @@ static cm_status do_gateway(struct service *self, const cm_request *from, struct
   const cm_host *host = self->host;
   const cm_host_gateway *gateway = self->gateway;
   const cm_client own = {host->self, 0, 41};
-  const cm_frontend_options options = {.struct_size = sizeof options, .max_clients = 10};
+  const cm_frontend_options options = {.struct_size = sizeof options, .max_clients = 10, .ping_id = CM_MSG_EVERY_DOREQ, .ping_timeout_ms = 40000};
   uint64_t admitted = 0;
   uint64_t clients;
   (void)later;
@@ -155,7 +155,10 @@ static cm_status do_listeners(struct service *self, const cm_request *from, stru
                                        .origins = "*",
                                        .page_type = "text/plain",
                                        .page = (const uint8_t *)"page",
-                                       .page_size = 4};
+                                       .page_size = 4,
+                                       .subprotocols = "binary",
+                                       .ping_interval_ms = 20000,
+                                       .peer_timeout_ms = CM_NEVER};
   uint32_t number = 0;
   (void)from, (void)later;
   say(out, "open again %d", listeners->open(host, &frontend, &options, &number));

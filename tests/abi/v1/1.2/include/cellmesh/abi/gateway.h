@@ -28,6 +28,9 @@ typedef struct cm_frontend_options {
   uint32_t admit_timeout_ms; /* a client not admitted for longer is closed; 0: never */
   uint32_t max_refused;      /* messages without a route, or before they are allowed, until it is closed; 0: 8 */
   uint32_t reserved;
+  /* Since 1.2. The message by which clients show that they live; 0: none. Who never sends it is not expected to. */
+  uint32_t ping_id;
+  uint32_t ping_timeout_ms; /* a client that has sent it and is then silent for longer is closed; 0: never */
 } cm_frontend_options;
 
 /* Host implements. `client` must be of a frontend of the calling service: CM_INVALID otherwise. A client that is gone
