@@ -9,7 +9,7 @@ base::Result<net::Address> agent_address(const proto::LoginACK& ack, const std::
     named += (named.empty() ? "" : ", ") + url;
   }
   const auto& server = ack.server();
-  if (scheme == "tcp" && !server.ip().empty() && server.port() > 0 && server.port() <= 65'535) {
+  if (ack.urls().empty() && scheme == "tcp" && !server.ip().empty() && server.port() > 0 && server.port() <= 65'535) {
     return net::Address::parse(base::HostPort{server.ip(), static_cast<std::uint16_t>(server.port())}.text());
   }
   return base::error("the login names no agent that is reached by " + scheme + ", but " +

@@ -183,11 +183,13 @@ void Robot::on_open() {
     req.set_uid(entrance_->uid);
     req.set_secret(entrance_->secret);
     req.set_create(entrance_->create);
+    req.set_protocol(proto::Version2);
     (void)send_message(*connection_, req);
   } else if (stage_ == Stage::verifying) {
     proto::VerifyREQ req;
     req.set_game_token(entrance_->token);
     req.set_game_svc_id(entrance_->game);
+    req.set_protocol(proto::Version2);
     (void)send_message(*connection_, req);
   } else if (stage_ == Stage::connecting) {
     enter();

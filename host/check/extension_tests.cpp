@@ -1,6 +1,7 @@
 // Extensions: those of the plugin, and hosts that have fewer or more than it knows.
 #include <cellmesh/abi/channel.h>
 #include <cellmesh/abi/client_address.h>
+#include <cellmesh/abi/client_origin.h>
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/directory.h>
 #include <cellmesh/abi/gateway.h>
@@ -64,6 +65,7 @@ void complete(Subject& subject) {
     whole<cm_plugin_offload>(service, CM_EXT_OFFLOAD, &cm_plugin_offload::on_job);
     whole<cm_plugin_kv>(service, CM_EXT_KV, &cm_plugin_kv::on_entry);
     whole<cm_plugin_client_address>(service, CM_EXT_CLIENT_ADDRESS, &cm_plugin_client_address::on_client_address);
+    whole<cm_plugin_client_origin>(service, CM_EXT_CLIENT_ORIGIN, &cm_plugin_client_origin::on_client_origin);
     whole<cm_plugin_state>(service, CM_EXT_STATE, &cm_plugin_state::save, &cm_plugin_state::load);
     const auto* state = static_cast<const cm_plugin_state*>(service.extension(CM_EXT_STATE));
     if (state == nullptr) return;

@@ -113,6 +113,7 @@ void ChatClient::log_in() {
   request.set_version(kVersion);
   request.set_platform("guest");
   request.set_uid(config_.name);
+  request.set_protocol(proto::Version2);
   send(request);
 }
 
@@ -144,6 +145,7 @@ void ChatClient::verify(std::string_view body) {
   proto::VerifyREQ request;
   request.set_game_token(token_);
   request.set_game_svc_id(ack.game_svc_id());
+  request.set_protocol(proto::Version2);
   send(request);
 }
 

@@ -94,6 +94,16 @@ Status read_listen(std::string& out, const std::string& text) {
   return {};
 }
 
+Status read_advertise(std::string& out, const std::string& text) {
+  const auto address = base::HostPort::parse(text, 0);
+  boost::system::error_code ec;
+  const auto ip = address ? boost::asio::ip::make_address(address->host, ec) : boost::asio::ip::address();
+  if (!address || ec || ip.is_unspecified())
+    return error("must be an IP address that other hosts reach, or one with a port: 203.0.113.5 or 203.0.113.5:7000");
+  out = text;
+  return {};
+}
+
 Status read_existing_file(std::string& out, const std::string& text) {
   std::error_code ec;
   if (!fs::is_regular_file(text, ec)) return error("must be a file that exists");
@@ -151,7 +161,7 @@ Status read_settings(std::map<std::string, std::map<std::string, std::string>>& 
   return {};
 }
 
-constexpr std::array<BootstrapOption, 20> kOptions{{
+constexpr BootstrapOption kOptions[]{
     {"dev", "CELLMESH_DEV", "dev", "", "Run alone: no Consul, every plugin of the folder, login on port 8001.", false,
      [](Bootstrap& b, const std::string& v) { return read_bool(b.dev, v); }},
     {"login_port", "CELLMESH_LOGIN_PORT", "login-port", "PORT",
@@ -191,6 +201,10 @@ constexpr std::array<BootstrapOption, 20> kOptions{{
     {"link_listen", "CELLMESH_LINK_LISTEN", "link-listen", "ADDR",
      "Address for links of other hosts, with or without port (127.0.0.1).", false,
      [](Bootstrap& b, const std::string& v) { return read_listen(b.link_listen, v); }},
+    {"link_advertise", "CELLMESH_LINK_ADVERTISE", "link-advertise", "ADDR",
+     "Address that other hosts are told to link to, with or without port: behind NAT, in a container (the one it "
+     "listens on).",
+     false, [](Bootstrap& b, const std::string& v) { return read_advertise(b.link_advertise, v); }},
     {"io_workers", "CELLMESH_IO_WORKERS", "io-workers", "N", "Threads for the network; 0: half of the cores (0).",
      false, [](Bootstrap& b, const std::string& v) { return read_number(b.io_workers, v, 256); }},
     {"log_level", "CELLMESH_LOG_LEVEL", "log-level", "LEVELS", "Log levels, such as debug or info,mesh=trace (info).",
@@ -204,7 +218,7 @@ constexpr std::array<BootstrapOption, 20> kOptions{{
     {"drain_seconds", "CELLMESH_DRAIN_SECONDS", "drain-seconds", "N",
      "Seconds that a stop waits for clients to be served (10).", false,
      [](Bootstrap& b, const std::string& v) { return read_number(b.drain_seconds, v, 3600); }},
-}};
+};
 
 enum class Rank : std::uint8_t { file, environment, flag };
 struct Given : BootstrapValue {

@@ -29,6 +29,7 @@ struct Bootstrap {
   std::string admin_socket;
   std::string ready_file;                 // empty: none is written
   std::string link_listen = "127.0.0.1";  // IP address, or with a port: `10.0.0.5:7000`, `[::]:7000`
+  std::string link_advertise;             // what other hosts are told, likewise; empty: where it listens
   std::uint32_t io_workers = 0;           // at least 1 once loaded
   std::string log_level = "info";
   std::string log_file;  // empty: stderr

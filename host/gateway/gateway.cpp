@@ -19,6 +19,7 @@
 #include "discovery/embedded.hpp"
 #include "gateway/host_settings.hpp"
 #include "gateway/ready_file.hpp"
+#include "net/address.hpp"
 
 namespace cm::gateway {
 namespace {
@@ -77,7 +78,7 @@ base::Status Gateway::start() {
   if (mesh_) {
     auto address = mesh_->start();
     if (!address) return address.error();
-    self_.link_address = *address;
+    self_.link_address = advertised_link(*address);
   }
   registrar_->start(self_);
   peers_ = std::make_unique<Peers>(
@@ -126,6 +127,17 @@ base::Status Gateway::build_discovery() {
   if (!consul) return consul.error();
   discovery_ = std::move(*consul);
   return {};
+}
+
+std::string Gateway::advertised_link(const std::string& listening) const {
+  auto at = base::HostPort::parse(listening).value();
+  if (!bootstrap_.link_advertise.empty()) {
+    const auto wanted = base::HostPort::parse(bootstrap_.link_advertise, std::uint16_t{0}).value();
+    at = {wanted.host, wanted.port != 0 ? wanted.port : at.port};
+  } else {
+    at.host = net::own_addresses(at.host).front();
+  }
+  return at.text();
 }
 
 void Gateway::build_mesh() {
@@ -229,7 +241,7 @@ void Gateway::on_plugins_up(const base::Status& status) {
   for (const auto& entry : services->entries) {
     if (!entry.host.empty()) continue;
     for (const auto& listener : sessions_->listeners(entry.ref)) {
-      logger().info("{} takes clients at {}", names_.service_id(entry.ref), listener.url);
+      logger().info("{} takes clients at {}", names_.service_id(entry.ref), fmt::join(listener.urls, " "));
     }
   }
   const auto ready =

@@ -56,6 +56,8 @@ class Gateway {
 
   base::Status build_discovery();
   void build_mesh();
+  // What other hosts are told to link to, of a host that listens there.
+  [[nodiscard]] std::string advertised_link(const std::string& listening) const;
   void build_plugins();
   admin::Handlers commands();
   [[nodiscard]] boost::json::object status() const;  // [any thread]

@@ -119,7 +119,8 @@ json::object Gateway::status() const {
           {"not_admitted", stats.not_admitted},
           {"no_service", stats.no_service},
           {"paused", stats.paused},
-          {"dropped", stats.dropped}};
+          {"dropped", stats.dropped},
+          {"left_out_for_old_clients", stats.too_new}};
 }
 
 admin::Handlers Gateway::commands() {

@@ -17,12 +17,13 @@ base::Status write_ready_file(const std::string& path, const std::string& host, 
   for (const auto& entry : services->entries) {
     if (!entry.host.empty()) continue;
     for (const auto& listener : frontends.listeners(entry.ref)) {
-      std::string address = listener.url.substr(listener.url.find("//") + 2);
+      const std::string& url = listener.urls.front();
+      std::string address = url.substr(url.find("//") + 2);
       if (address.ends_with('/')) address.pop_back();
       rows.push_back(json::object{{"service", registry.names().service_id(entry.ref)},
                                   {"transport", routing::name(listener.transport)},
                                   {"address", std::move(address)},
-                                  {"url", listener.url}});
+                                  {"url", url}});
     }
   }
   const json::object root{{"host", host}, {"pid", getpid()}, {"frontends", std::move(rows)}};

@@ -22,7 +22,7 @@ T get(const std::byte* from) {
 bool may_stand_on_links(routing::Kind kind) {
   using routing::Kind;
   if (routing::local_only(kind)) return false;
-  return (kind >= Kind::message && kind <= Kind::intercepted) || (kind >= Kind::to_client && kind <= Kind::release);
+  return (kind >= Kind::message && kind <= Kind::intercepted) || (kind >= Kind::to_client && kind <= Kind::protocol);
 }
 
 }  // namespace

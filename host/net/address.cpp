@@ -1,8 +1,28 @@
 #include "net/address.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/udp.hpp>
 
 namespace cm::net {
+namespace {
+
+// The local address of a socket that would send to the Internet (nothing is sent); empty without a route there.
+std::string own_address(bool v6) {
+  namespace ip = boost::asio::ip;
+  boost::asio::io_context context;
+  boost::system::error_code ec;
+  ip::udp::socket socket(context);
+  const ip::udp::endpoint out(ip::make_address(v6 ? "2001:db8::1" : "192.0.2.1"), 9);
+  socket.connect(out, ec);
+  const auto local = ec ? ip::udp::endpoint() : socket.local_endpoint(ec);
+  return ec || local.address().is_unspecified() ? std::string() : local.address().to_string();
+}
+
+}  // namespace
 
 base::Result<Address> Address::parse(std::string_view text, std::optional<std::uint16_t> default_port) {
   Address out;
@@ -37,5 +57,18 @@ base::Result<Address> Address::parse(std::string_view text, std::optional<std::u
 }
 
 std::string Address::text() const { return scheme + "://" + to.text() + path; }
+
+std::vector<std::string> own_addresses(const std::string& listen_address) {
+  const auto address = boost::asio::ip::make_address(listen_address);
+  if (!address.is_unspecified()) return {address.to_string()};
+  std::vector<std::string> found;
+  // A socket on `::` takes both families.
+  if (address.is_v6()) {
+    if (auto v6 = own_address(true); !v6.empty()) found.push_back(std::move(v6));
+  }
+  if (auto v4 = own_address(false); !v4.empty()) found.push_back(std::move(v4));
+  if (found.empty()) found.emplace_back("127.0.0.1");
+  return found;
+}
 
 }  // namespace cm::net

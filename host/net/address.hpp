@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/host_port.hpp"
 #include "base/result.hpp"
@@ -23,5 +24,9 @@ struct Address {
   [[nodiscard]] bool is_websocket() const { return scheme == "ws" || scheme == "wss"; }
   friend bool operator==(const Address&, const Address&) = default;
 };
+
+// Returns the addresses by which others may reach who listens on an IP address: that one; for 0.0.0.0 the one that this
+// machine uses towards others, for :: those of both families. At least one: 127.0.0.1 on a machine without a network.
+std::vector<std::string> own_addresses(const std::string& listen_address);
 
 }  // namespace cm::net

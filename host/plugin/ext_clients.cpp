@@ -92,6 +92,7 @@ cm_status send(const cm_host* host, const cm_client* client, uint16_t id, const 
     auto e = s.envelope(Kind::to_client, static_cast<ServiceRef>(client->agent));
     e.client = id_of(*client);
     e.msg_id = id;
+    e.status = s.since(id);
     e.body = body_of(body, size);
     return s.send(e);
   });
@@ -104,6 +105,7 @@ cm_status send_list(const cm_host* host, const cm_client* clients, size_t count,
     if (const cm_status status = check_body(s, id, body, size); status != CM_OK) return status;
     auto e = s.envelope(Kind::to_clients, ServiceRef::none);
     e.msg_id = id;
+    e.status = s.since(id);
     return to_list(s, clients, count, e, body_of(body, size));
   });
 }
@@ -113,6 +115,7 @@ cm_status broadcast(const cm_host* host, cm_service agent, uint16_t id, const ui
     if (const cm_status status = check_body(s, id, body, size); status != CM_OK) return status;
     auto e = s.envelope(Kind::broadcast, ServiceRef::none);
     e.msg_id = id;
+    e.status = s.since(id);
     e.body = body_of(body, size);
     return to_gateways(s, agent, e);
   });

@@ -102,8 +102,11 @@ cm_status list(const cm_host* host, void (*visit)(void* ctx, const cm_listener_i
     if (visit == nullptr) return s.invalid("a list without a visitor");
     if (!s.has_frontend()) return CM_OK;
     for (const auto& listener : s.surroundings().frontends->listeners(s.ref())) {
-      const cm_listener_info info{sizeof(cm_listener_info), listener.number,
-                                  static_cast<cm_transport>(listener.transport), listener.port, listener.url.c_str()};
+      std::string urls;
+      for (const auto& url : listener.urls) urls += (urls.empty() ? "" : " ") + url;
+      const cm_listener_info info{
+          sizeof(cm_listener_info),      listener.number, static_cast<cm_transport>(listener.transport), listener.port,
+          listener.urls.front().c_str(), urls.c_str()};
       visit(ctx, &info);
     }
     return CM_OK;

@@ -66,6 +66,7 @@ cm_status reply(const cm_host* host, const cm_request* request, uint16_t id, con
       e.kind = Kind::to_client;
       e.to = client.agent;
       e.client = client;
+      e.status = s.since(id);
     }
     e.msg_id = id;
     e.body = body_of(body, size);

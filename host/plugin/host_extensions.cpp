@@ -11,18 +11,20 @@ constexpr std::size_t kMaxHandler = 1024;
 }  // namespace
 
 const void* host_extension(const cm_host* host, const char* id) {
-  static const std::array<std::pair<std::string_view, const void*>, 12> kAll{{{CM_EXT_LOG, &kHostLog},
-                                                                              {CM_EXT_MESSAGE, &kHostMessage},
-                                                                              {CM_EXT_TIMER, &kHostTimer},
-                                                                              {CM_EXT_SETTINGS, &kHostSettings},
-                                                                              {CM_EXT_METRICS, &kHostMetrics},
-                                                                              {CM_EXT_DIRECTORY, &kHostDirectory},
-                                                                              {CM_EXT_CLIENTS, &kHostClients},
-                                                                              {CM_EXT_GATEWAY, &kHostGateway},
-                                                                              {CM_EXT_LISTENERS, &kHostListeners},
-                                                                              {CM_EXT_CHANNEL, &kHostChannel},
-                                                                              {CM_EXT_OFFLOAD, &kHostOffload},
-                                                                              {CM_EXT_KV, &kHostKv}}};
+  static const std::array<std::pair<std::string_view, const void*>, 13> kAll{
+      {{CM_EXT_LOG, &kHostLog},
+       {CM_EXT_MESSAGE, &kHostMessage},
+       {CM_EXT_TIMER, &kHostTimer},
+       {CM_EXT_SETTINGS, &kHostSettings},
+       {CM_EXT_METRICS, &kHostMetrics},
+       {CM_EXT_DIRECTORY, &kHostDirectory},
+       {CM_EXT_CLIENTS, &kHostClients},
+       {CM_EXT_GATEWAY, &kHostGateway},
+       {CM_EXT_CLIENT_PROTOCOL, &kHostClientProtocol},
+       {CM_EXT_LISTENERS, &kHostListeners},
+       {CM_EXT_CHANNEL, &kHostChannel},
+       {CM_EXT_OFFLOAD, &kHostOffload},
+       {CM_EXT_KV, &kHostKv}}};
   const Service* service = Service::of(host);
   if (service == nullptr || id == nullptr || !service->on_this_thread()) return nullptr;
   for (const auto& [name, extension] : kAll) {

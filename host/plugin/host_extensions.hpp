@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cellmesh/abi/client_protocol.h"
 #include "cellmesh/abi/gateway.h"
 #include "cellmesh/abi/host.h"
 #include "cellmesh/abi/kv.h"
@@ -31,6 +32,7 @@ extern const cm_host_metrics kHostMetrics;
 extern const cm_host_directory kHostDirectory;
 extern const cm_host_clients kHostClients;
 extern const cm_host_gateway kHostGateway;
+extern const cm_host_client_protocol kHostClientProtocol;
 extern const cm_host_listeners kHostListeners;
 extern const cm_host_channel kHostChannel;
 extern const cm_host_offload kHostOffload;

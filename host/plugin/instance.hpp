@@ -7,6 +7,7 @@
 
 #include "cellmesh/abi/channel.h"
 #include "cellmesh/abi/client_address.h"
+#include "cellmesh/abi/client_origin.h"
 #include "cellmesh/abi/clients.h"
 #include "cellmesh/abi/directory.h"
 #include "cellmesh/abi/gateway.h"
@@ -58,6 +59,7 @@ struct Instance {
   const cm_plugin_offload* offload_ext = nullptr;
   const cm_plugin_kv* kv_ext = nullptr;
   const cm_plugin_client_address* address_ext = nullptr;
+  const cm_plugin_client_origin* origin_ext = nullptr;
   const cm_plugin_state* state_ext = nullptr;
 };
 

@@ -138,6 +138,12 @@ const Manifest::Message* Manifest::message(std::uint16_t id) const {
   return it != messages.end() && it->id == id ? &*it : nullptr;
 }
 
+std::uint8_t Manifest::since(std::uint16_t id) const {
+  const auto it = std::lower_bound(new_messages.begin(), new_messages.end(), id,
+                                   [](const NewMessage& m, std::uint16_t i) { return m.id < i; });
+  return it != new_messages.end() && it->id == id ? it->since : std::uint8_t{0};
+}
+
 const Manifest::Settings* Manifest::settings_of(std::string_view kind) const {
   const auto it = std::find_if(settings.begin(), settings.end(), [&](const Settings& s) { return s.kind == kind; });
   return it != settings.end() ? &*it : nullptr;
@@ -198,10 +204,17 @@ base::Result<Manifest> parse_manifest(std::string_view bytes, const std::string&
                         " and the route " + std::to_string(m.route()) +
                         "; an id is 1 to 65535 and a route NONE, PASS or AUTH: fix the option, or run a newer host");
     }
-    out.messages.push_back(
-        {static_cast<std::uint16_t>(m.id()), m.name(), m.service(), static_cast<routing::RouteMode>(m.route())});
+    const auto id = static_cast<std::uint16_t>(m.id());
+    if (m.since() > std::numeric_limits<std::uint8_t>::max()) {
+      return refuse(label, "its message " + m.name().substr(0, 200) +
+                               " has (cellmesh.since) = " + std::to_string(m.since()) + "; the highest is 250");
+    }
+    if (m.since() > 1) out.new_messages.push_back({id, static_cast<std::uint8_t>(m.since())});
+    out.messages.push_back({id, m.name(), m.service(), static_cast<routing::RouteMode>(m.route())});
   }
-  std::stable_sort(out.messages.begin(), out.messages.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  const auto by_id = [](const auto& a, const auto& b) { return a.id < b.id; };
+  std::stable_sort(out.messages.begin(), out.messages.end(), by_id);
+  std::stable_sort(out.new_messages.begin(), out.new_messages.end(), by_id);
   for (const auto& s : in.settings()) {
     auto settings = settings_from(s, label);
     if (!settings) return settings.error();

@@ -20,6 +20,11 @@ struct Manifest {
     std::string service;  // of its route rule; empty: none
     routing::RouteMode mode = routing::RouteMode::blocked;
   };
+  // A message that came with a later version of the client protocol than the first.
+  struct NewMessage {
+    std::uint16_t id = 0;
+    std::uint8_t since = 0;
+  };
   struct Settings {
     std::string kind;
     std::string message;  // full name of the settings message
@@ -37,13 +42,16 @@ struct Manifest {
   std::string sdk_version;
   std::vector<std::string> provides;
   std::vector<std::string> requires_kinds;
-  std::vector<Message> messages;  // sorted by id
+  std::vector<Message> messages;         // sorted by id
+  std::vector<NewMessage> new_messages;  // likewise
   std::vector<Settings> settings;
   std::vector<State> states;
   std::string descriptors;  // serialized google.protobuf.FileDescriptorSet of its .proto files
   std::string build_id;     // hex; empty when the file has none
 
   [[nodiscard]] const Message* message(std::uint16_t id) const;
+  // The version of the client protocol that a message came with; 0 for the first and for messages it does not list.
+  [[nodiscard]] std::uint8_t since(std::uint16_t id) const;
   [[nodiscard]] const Settings* settings_of(std::string_view kind) const;
   // Full name of a kind's state message; empty when it has none.
   [[nodiscard]] std::string_view state_of(std::string_view kind) const;

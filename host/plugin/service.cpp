@@ -260,6 +260,7 @@ base::Status Service::create(Instance& instance) {
   instance.channel_ext = plugin_extension<cm_plugin_channel>(instance, CM_EXT_CHANNEL);
   instance.offload_ext = plugin_extension<cm_plugin_offload>(instance, CM_EXT_OFFLOAD);
   instance.address_ext = plugin_extension<cm_plugin_client_address>(instance, CM_EXT_CLIENT_ADDRESS);
+  instance.origin_ext = plugin_extension<cm_plugin_client_origin>(instance, CM_EXT_CLIENT_ORIGIN);
   instance.kv_ext = plugin_extension<cm_plugin_kv>(instance, CM_EXT_KV);
   instance.state_ext = plugin_extension<cm_plugin_state>(instance, CM_EXT_STATE);
   return {};

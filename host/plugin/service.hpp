@@ -87,6 +87,8 @@ class Service final : public std::enable_shared_from_this<Service> {
   // An envelope from this service.
   [[nodiscard]] routing::Envelope envelope(routing::Kind kind, routing::ServiceRef to) const;
   cm_status send(const routing::Envelope& envelope);
+  // The version of the client protocol that one of its messages came with: what `status` of an envelope to clients is.
+  [[nodiscard]] std::int32_t since(std::uint16_t msg_id) const { return live_->generation->manifest().since(msg_id); }
   // Writes a limited line and returns CM_INVALID.
   cm_status invalid(std::string_view why);
   void report_fault(std::string_view what);

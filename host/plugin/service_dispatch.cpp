@@ -16,8 +16,6 @@ using routing::Envelope;
 using routing::Kind;
 using routing::ServiceRef;
 
-constexpr std::uint16_t kNotice = routing::message_id("protoNoticeACK");
-
 cm_client to_abi(routing::ClientId client) { return {static_cast<cm_service>(client.agent), 0, client.session}; }
 
 const std::uint8_t* bytes(std::span<const std::byte> body) {
@@ -95,13 +93,21 @@ void Service::dispatch(const Envelope& e) {
 }
 
 void Service::on_client_address(const Envelope& e) {
-  if (live_->address_ext == nullptr || live_->address_ext->on_client_address == nullptr) return;
   const std::string address(reinterpret_cast<const char*>(e.body.data()), e.body.size());
-  (void)fenced({.hook = "on_client_address", .client = e.client}, [&] {
-    const cm_client client = to_abi(e.client);
-    live_->address_ext->on_client_address(live_->self, &client, address.c_str());
-    return CM_OK;
-  });
+  const cm_client client = to_abi(e.client);
+  if (const auto* ext = live_->address_ext; ext != nullptr && ext->on_client_address != nullptr) {
+    (void)fenced({.hook = "on_client_address", .client = e.client}, [&] {
+      ext->on_client_address(live_->self, &client, address.c_str());
+      return CM_OK;
+    });
+  }
+  if (const auto* ext = live_->origin_ext; ext != nullptr && ext->on_client_origin != nullptr) {
+    (void)fenced({.hook = "on_client_origin", .client = e.client}, [&] {
+      const cm_client_origin origin{sizeof origin, e.status, address.c_str()};
+      ext->on_client_origin(live_->self, &client, &origin);
+      return CM_OK;
+    });
+  }
 }
 
 void Service::on_message(const Envelope& e) {
@@ -169,7 +175,8 @@ void Service::notify_client(routing::ClientId client, std::uint16_t msg_id, cm_s
   const std::string body = notice.SerializeAsString();
   auto e = envelope(Kind::to_client, client.agent);
   e.client = client;
-  e.msg_id = kNotice;
+  e.msg_id = routing::kNoticeId;
+  e.status = routing::kNoticeSince;
   e.body = std::as_bytes(std::span(body));
   (void)send(e);
 }

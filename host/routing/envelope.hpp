@@ -16,13 +16,15 @@ enum class Kind : std::uint8_t {
   call = 3,            // service -> service, waits for a reply; `call`, and `client` on whose behalf (may be none)
   reply = 4,           // the answer to a call; `status` not 0: no message
   client_closed = 5,   // `client` is gone; `status` is a cm_close_reason
-  client_opened = 6,   // to the agent only, never on a link; body is the address that it comes from
+  client_opened = 6,   // to the agent only, never on a link; body is the address that it comes from, `status` the
+                       // Transport
   service_up = 7,      // `from` came up; made by this host, never on a link
   service_down = 8,    // `from` went away; made by this host, never on a link
   rebound =
       9,  // to the agent only: `client` was bound to `from`, now to `call` (a ServiceRef, 0 none); never on a link
   intercepted = 10,  // to the agent only: a client_message that holds its client's next ones back; never on a link
 
+  // Of the next three, `status` is the version of the client protocol that the message came with; 0: the first.
   to_client = 64,      // to `client.session`
   to_clients = 65,     // body: ClientList, then the message's body
   broadcast = 66,      // to every admitted client
@@ -33,12 +35,13 @@ enum class Kind : std::uint8_t {
   unbind = 71,         // end `client`'s binding to the kind that is the body; `from` asks
   admit = 72,          // agent only, never on a link
   release = 73,        // agent only, never on a link
+  protocol = 74,       // agent only, never on a link; `status` is the version of the client protocol that it speaks
 };
 
 [[nodiscard]] constexpr bool for_clients(Kind kind) { return static_cast<std::uint8_t>(kind) >= 64; }
 // Made and read within one host only: a link that brings one is lying.
 [[nodiscard]] constexpr bool local_only(Kind kind) {
-  return (kind >= Kind::client_opened && kind <= Kind::intercepted) || kind == Kind::admit || kind == Kind::release;
+  return (kind >= Kind::client_opened && kind <= Kind::intercepted) || kind >= Kind::admit;
 }
 
 // Taken also above the limit that makes others `full`, up to the hard one: without it somebody would wait for ever, or

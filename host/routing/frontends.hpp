@@ -66,7 +66,7 @@ class Frontends {
 
   struct Opened {
     std::uint16_t port = 0;
-    std::string public_address;
+    std::string public_address;  // as cm_service_info of the plugin ABI has it
   };
   // Listens, does not accept yet. The Registry's entry of `owner` gets its `clients`, `public_address` and `gateway` by
   // the caller.
@@ -78,7 +78,9 @@ class Frontends {
     std::uint32_t number = 0;  // counted from 1, the first of open()
     Transport transport = Transport::tcp;
     std::uint16_t port = 0;
-    std::string url;  // `tcp://host:port`, `tls://host:port`, `ws://host:port/`, `wss://host:port/`
+    // What clients are told to connect to, at least one: `tcp://host:port`, `tls://host:port`, `ws://host:port/`,
+    // `wss://host:port/`.
+    std::vector<std::string> urls;
   };
   // One more listener of an open frontend.
   virtual base::Result<Listener> add_listener(ServiceRef owner, const ListenerOptions& options) = 0;
@@ -90,6 +92,8 @@ class Frontends {
   virtual void accept(ServiceRef owner) = 0;
   virtual base::Status update(ServiceRef owner, const FrontendOptions& options) = 0;
   virtual void intercept(ServiceRef owner, std::uint16_t msg_id) = 0;
+  // Sets the version of the client protocol that clients which connect from now on speak, until Kind::protocol.
+  virtual void set_protocol(ServiceRef owner, std::uint8_t version) = 0;
   // Stops accepting; clients stay.
   virtual void stop_accepting(ServiceRef owner) = 0;
   // Closes the clients with a notice (bounded time), tells services of their end, and forgets the frontend. Returns

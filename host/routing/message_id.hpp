@@ -18,4 +18,9 @@ namespace cm::routing {
 
 static_assert(message_id("protoChatREQ") == 29052 && message_id("protoSvcStatusACK") == 50227);
 
+// NoticeACK, which hosts send to clients themselves: its id, and the version of the client protocol that it came with,
+// as proto/client.proto says.
+inline constexpr std::uint16_t kNoticeId = message_id("protoNoticeACK");
+inline constexpr std::int32_t kNoticeSince = 2;
+
 }  // namespace cm::routing

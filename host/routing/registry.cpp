@@ -1,10 +1,10 @@
 #include "routing/registry.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <limits>
 #include <random>
-#include <tuple>
 #include <utility>
 
 namespace cm::routing {
@@ -25,6 +25,35 @@ void index(Registry::Snapshot& s) {
     if (s.by_kind.size() <= kind) s.by_kind.resize(kind + 1);
     s.by_kind[kind].push_back(i);
   }
+}
+
+bool is_known(const Registry::Load& load, std::int64_t now) {
+  return load.valid_until_ms.load(std::memory_order_relaxed) > now;
+}
+
+// Begins a new period of counting picks when the old one is over.
+void turn_period(Registry::Load& load, std::int64_t now) {
+  const std::int64_t period = now / Registry::Load::kPickedPeriodMs;
+  std::int64_t before = load.picked_period.load(std::memory_order_relaxed);
+  if (before == period || !load.picked_period.compare_exchange_strong(before, period, std::memory_order_relaxed))
+    return;
+  const std::uint64_t picked = load.picked.exchange(0, std::memory_order_relaxed);
+  load.picked_before.store(before + 1 == period ? picked : 0, std::memory_order_relaxed);
+}
+
+// Users of a service as last reported, with those on their way to it.
+std::uint64_t expected(Registry::Load& load, std::int64_t now) {
+  turn_period(load, now);
+  const std::uint64_t users = is_known(load, now) ? load.users.load(std::memory_order_relaxed) : 0;
+  return users + load.picked.load(std::memory_order_relaxed) + load.picked_before.load(std::memory_order_relaxed);
+}
+
+// Takes away up to `seen` of what was counted; returns the rest of `seen`.
+std::uint64_t take_away(std::atomic<std::uint64_t>& count, std::uint64_t seen) {
+  std::uint64_t before = count.load(std::memory_order_relaxed);
+  while (!count.compare_exchange_weak(before, before - std::min(before, seen), std::memory_order_relaxed)) {
+  }
+  return seen - std::min(before, seen);
 }
 
 std::minstd_rand& random_source() {
@@ -114,38 +143,57 @@ void Registry::set_load(ServiceRef ref, std::uint64_t users, std::uint32_t ttl_m
   const SnapshotPtr now = snapshot();
   const Entry* entry = now->find(ref);
   if (entry == nullptr) return;
-  entry->load->users.store(users, std::memory_order_relaxed);
-  entry->load->valid_until_ms.store(ttl_ms == std::numeric_limits<std::uint32_t>::max()
-                                        ? std::numeric_limits<std::int64_t>::max()
-                                        : steady_ms() + ttl_ms,
-                                    std::memory_order_relaxed);
+  Load& load = *entry->load;
+  // Those that the report shows are no longer on their way.
+  const std::uint64_t before = load.users.exchange(users, std::memory_order_relaxed);
+  if (users > before) (void)take_away(load.picked, take_away(load.picked_before, users - before));
+  load.valid_until_ms.store(ttl_ms == std::numeric_limits<std::uint32_t>::max()
+                                ? std::numeric_limits<std::int64_t>::max()
+                                : steady_ms() + ttl_ms,
+                            std::memory_order_relaxed);
 }
 
-bool Registry::load_known(const Entry& entry) {
-  return entry.load->valid_until_ms.load(std::memory_order_relaxed) > steady_ms();
-}
+bool Registry::load_known(const Entry& entry) { return is_known(*entry.load, steady_ms()); }
 
 const Registry::Entry* Registry::pick(const Snapshot& snapshot, KindRef kind, bool with_frontend) {
   const auto k = static_cast<std::size_t>(kind);
   if (k >= snapshot.by_kind.size()) return nullptr;
-  const Entry* best = nullptr;
-  using Rank = std::tuple<bool, bool, std::uint64_t>;
-  Rank best_rank;
-  std::minstd_rand::result_type ties = 0;
-  for (const auto i : snapshot.by_kind[k]) {
+  const auto& all = snapshot.by_kind[k];
+  const std::int64_t now = steady_ms();
+  using Rank = std::pair<bool, bool>;
+  const auto rank_of = [&](const Entry& entry) { return Rank{!entry.reachable, !is_known(*entry.load, now)}; };
+  const auto fits = [&](const Entry& entry) {
+    return !entry.draining && entry.mailbox && !(with_frontend && entry.public_address.empty());
+  };
+  Rank best{true, true};
+  std::size_t count = 0;  // of that rank
+  for (const auto i : all) {
     const Entry& entry = snapshot.entries[i];
-    if (entry.draining || !entry.mailbox || (with_frontend && entry.public_address.empty())) continue;
-    const bool known = load_known(entry);
-    const Rank rank{!entry.reachable, !known, known ? entry.load->users.load(std::memory_order_relaxed) : 0};
-    if (best == nullptr || rank < best_rank) {
-      best = &entry;
-      best_rank = rank;
-      ties = 1;
-    } else if (rank == best_rank && random_source()() % ++ties == 0) {
-      best = &entry;
-    }
+    if (!fits(entry)) continue;
+    const Rank rank = rank_of(entry);
+    if (count != 0 && rank > best) continue;
+    count = count != 0 && rank == best ? count + 1 : 1;
+    best = rank;
   }
-  return best;
+  if (count == 0) return nullptr;
+  std::array<const Entry*, 2> chosen{};
+  const std::size_t first = random_source()() % count;
+  const std::size_t second = count == 1 ? first : (first + 1 + random_source()() % (count - 1)) % count;
+  std::size_t place = 0;
+  for (const auto i : all) {
+    const Entry& entry = snapshot.entries[i];
+    if (!fits(entry) || rank_of(entry) != best) continue;
+    if (place == first) chosen[0] = &entry;
+    if (place == second) chosen[1] = &entry;
+    ++place;
+  }
+  // A load may have expired between the two looks: then one of them is missing, or both.
+  const Entry* taken = chosen[0] != nullptr ? chosen[0] : chosen[1];
+  if (taken == nullptr) return nullptr;
+  const Entry* other = chosen[1];
+  if (other != nullptr && expected(*other->load, now) < expected(*taken->load, now)) taken = other;
+  taken->load->picked.fetch_add(1, std::memory_order_relaxed);
+  return taken;
 }
 
 void Registry::listen(std::function<void(Event, ServiceRef)> listener) { listeners_.push_back(std::move(listener)); }

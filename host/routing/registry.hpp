@@ -36,6 +36,13 @@ class Registry {
   struct Load {
     std::atomic<std::uint64_t> users{0};
     std::atomic<std::int64_t> valid_until_ms{0};  // steady clock; 0: never reported
+
+    // Users that pick() sent there and no report has shown yet, so that a burst does not all go to whoever was the
+    // least loaded before it. Some never arrive: forgotten after one to two kPickedPeriodMs.
+    static constexpr std::int64_t kPickedPeriodMs = 5'000;
+    std::atomic<std::uint64_t> picked{0};         // in this period
+    std::atomic<std::uint64_t> picked_before{0};  // in the one before
+    std::atomic<std::int64_t> picked_period{0};
   };
   struct Entry : ServiceEntry {
     std::shared_ptr<Load> load;
@@ -92,9 +99,11 @@ class Registry {
   // Known and not expired.
   [[nodiscard]] static bool load_known(const Entry& entry);
 
-  // The least-loaded service of a kind that is up and not draining, ties broken at random; nullptr when there is none.
-  // Services whose load is not known come last, and after them those whose host is not reachable; with `clients_only`,
-  // only those with a public address. [any thread]
+  // Returns a service of a kind that is up and not draining: of two chosen at random the less loaded one, counting what
+  // was picked here since the last report. nullptr when there is none. Services whose load is not known come last, and
+  // after them those whose host is not reachable; with `with_frontend`, only those with a public address. Two choices
+  // spread nearly as well as a look at all, and hosts that pick at the same time do not all pick the same one
+  // (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"). [any thread]
   [[nodiscard]] static const Entry* pick(const Snapshot& snapshot, KindRef kind, bool with_frontend = false);
 
   enum class Event { up, down, changed, room };

@@ -30,6 +30,7 @@ struct Counters {
   Counter held;                                        // messages that held their client back
   Counter paused;                                      // times that a client waited for a full service
   Counter dropped;                                     // messages to clients that did not read
+  Counter too_new;                                     // messages that their client's version of the protocol lacks
   Counter unknown_session;                             // commands for a client that is gone
   Counter bad_command;                                 // commands that make no sense, or that their sender may not give
   Counter lost_ends;                                   // notices of ends that found no place
@@ -41,7 +42,7 @@ struct Stats {
   std::uint64_t accepted = 0, not_entered = 0, origins_refused = 0, turned_away = 0;
   std::uint64_t bytes_in = 0, messages_in = 0, bytes_out = 0, messages_out = 0;
   std::uint64_t blocked = 0, not_admitted = 0, no_service = 0, refused = 0;
-  std::uint64_t held = 0, paused = 0, dropped = 0, unknown_session = 0, bad_command = 0, lost_ends = 0;
+  std::uint64_t held = 0, paused = 0, dropped = 0, too_new = 0, unknown_session = 0, bad_command = 0, lost_ends = 0;
   std::array<std::uint64_t, kCloseReasons> closed{};
 
   void add(const Counters& c) {
@@ -60,6 +61,7 @@ struct Stats {
     held += c.held.get();
     paused += c.paused.get();
     dropped += c.dropped.get();
+    too_new += c.too_new.get();
     unknown_session += c.unknown_session.get();
     bad_command += c.bad_command.get();
     lost_ends += c.lost_ends.get();

@@ -18,6 +18,9 @@ namespace cm::session {
 
 class Session;
 
+// The version of the client protocol of a client that is sent every message.
+inline constexpr std::uint8_t kAnyProtocol = 255;
+
 // A listener of a frontend as all workers see it; lives as long as that. [any thread]
 class Port {
  public:
@@ -126,6 +129,7 @@ struct Shard {
   FrontendRules rules;
   std::vector<Session*> sessions;  // open ones, those that are admitted in front
   std::size_t admitted = 0;
+  std::uint8_t protocol = kAnyProtocol;  // of clients that connect now
 };
 
 }  // namespace cm::session

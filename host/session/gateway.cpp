@@ -113,6 +113,12 @@ void Gateway::intercept(ServiceRef owner, std::uint16_t msg_id) {
   }
 }
 
+void Gateway::set_protocol(ServiceRef owner, std::uint8_t version) {
+  for (const auto& table : state_->tables) {
+    table->worker().post([table, owner, version] { table->set_protocol(owner, version); });
+  }
+}
+
 void Gateway::close(ServiceRef owner) {
   const auto open = find(owner);
   if (!open) return;

@@ -38,6 +38,7 @@ class Gateway final : public routing::Frontends {
   void accept(routing::ServiceRef owner) override;
   base::Status update(routing::ServiceRef owner, const routing::FrontendOptions& options) override;
   void intercept(routing::ServiceRef owner, std::uint16_t msg_id) override;
+  void set_protocol(routing::ServiceRef owner, std::uint8_t version) override;
   void stop_accepting(routing::ServiceRef owner) override;
   // Takes 4 s at most. [any thread but an io worker]
   void close(routing::ServiceRef owner) override;

@@ -3,13 +3,12 @@
 #include <chrono>
 #include <utility>
 
-#include <boost/asio/ip/udp.hpp>
-
 #include "base/host_port.hpp"
 #include "base/log.hpp"
 #include "net/frame.hpp"
 #include "net/tcp_transport.hpp"
 #include "session/gateway_state.hpp"
+#include "session/public_urls.hpp"
 
 namespace cm::session {
 namespace {
@@ -24,35 +23,9 @@ constexpr std::size_t kMaxDoors = 16;
 constexpr std::uint32_t kMaxHandshakeTime = 600'000;
 constexpr std::int64_t kWarnPeriodMs = 10'000;
 
-// The address that this machine uses towards others: that of a socket which would send there (nothing is sent).
-std::string own_address(bool v6) {
-  namespace ip = boost::asio::ip;
-  boost::asio::io_context context;
-  boost::system::error_code ec;
-  ip::udp::socket socket(context);
-  const ip::udp::endpoint out(ip::make_address(v6 ? "2001:db8::1" : "192.0.2.1"), 9);
-  socket.connect(out, ec);
-  const auto local = ec ? ip::udp::endpoint() : socket.local_endpoint(ec);
-  if (ec || local.address().is_unspecified()) return v6 ? own_address(false) : "127.0.0.1";
-  return local.address().to_string();
-}
-
-std::string public_address(const ListenerOptions& options, std::uint16_t port) {
-  std::string host = options.public_host;
-  if (host.empty()) {
-    const auto address = boost::asio::ip::make_address(options.address);
-    host = address.is_unspecified() ? own_address(address.is_v6()) : address.to_string();
-  }
-  return base::HostPort{host, port}.text();
-}
-
 net::TlsConfig tls_config(const ListenerOptions& options) {
   return {options.certificate, options.private_key, options.tls_min_version,
           routing::is_websocket(options.transport) ? "http/1.1" : "cellmesh"};
-}
-
-std::string url_of(Transport transport, const std::string& address) {
-  return std::string(routing::name(transport)) + "://" + address + (routing::is_websocket(transport) ? "/" : "");
 }
 
 std::chrono::seconds peer_timeout(const ListenerOptions& options) {
@@ -191,8 +164,9 @@ base::Result<routing::Frontends::Opened> Gateway::open(ServiceRef owner, const F
   for (const auto& table : state_->tables) {
     table->worker().post([table, frontend = open->frontend, options] { table->add(frontend, options); });
   }
-  const bool tcp = first.transport == Transport::tcp;
-  const Opened result{door->info.port, tcp ? door->info.url.substr(door->info.url.find("//") + 2) : std::string()};
+  constexpr std::string_view kTcp = "tcp://";
+  const std::string& url = door->info.urls.front();
+  const Opened result{door->info.port, url.starts_with(kTcp) ? url.substr(kTcp.size()) : url};
   const std::lock_guard lock(state_->mutex);
   open->doors.push_back(std::move(*door));
   state_->open.emplace(owner, std::move(open));
@@ -218,16 +192,20 @@ base::Result<Gateway::Door> Gateway::open_door(Open& open, const ListenerOptions
   if (!listener) return base::error("the frontend of " + id + ": " + listener.error().text);
 
   (*listener)->set_peer_timeout(peer_timeout(options));
+  auto urls =
+      public_urls(options.public_host, {options.transport, options.address, (*listener)->port(), doors(open).empty()});
+  if (!urls) return base::error("the frontend of " + id + ": " + urls.error().text);
+
   Door door;
   door.listener = *listener;
   door.info.number = static_cast<std::uint32_t>(doors(open).size()) + 1;
   door.info.transport = options.transport;
   door.info.port = (*listener)->port();
-  door.info.url = url_of(options.transport, public_address(options, door.info.port));
+  door.info.urls = std::move(*urls);
   door.port = &open.frontend->add_port(options, std::move(tls));
   base::log(base::Room::session)
       .info("frontend open service={} transport={} address={} public={}", id, routing::name(options.transport),
-            base::HostPort{options.address, door.info.port}.text(), base::log_value(door.info.url));
+            base::HostPort{options.address, door.info.port}.text(), base::log_value(door.info.urls.front()));
   return door;
 }
 

@@ -11,7 +11,8 @@
 
 namespace cm::session {
 
-inline constexpr std::uint16_t kNoticeId = routing::message_id("protoNoticeACK");
+using routing::kNoticeId;
+using routing::kNoticeSince;
 
 // NoticeACK.Code from 100 on: the client stays. Below that they are CloseReasons.
 enum class NoticeCode : std::uint16_t {

@@ -31,7 +31,9 @@ class Session final : public net::Transport::Handler, public net::Flushable {
   void start() { resume(); }
 
   // What services ask for. Nothing happens to one that is not open any more.
-  void send(std::uint16_t id, std::span<const std::byte> body);
+  // `since`: the version of the client protocol that the message came with. Left out for a client of an older one.
+  void send(std::uint16_t id, std::int32_t since, std::span<const std::byte> body);
+  void set_protocol(std::uint8_t version);
   void admit();
   void release();
   void bind(routing::KindRef kind, routing::ServiceRef service);
@@ -59,6 +61,7 @@ class Session final : public net::Transport::Handler, public net::Flushable {
   [[nodiscard]] std::int64_t age_ms() const;
   [[nodiscard]] std::string peer() const { return transport_->peer(); }
   [[nodiscard]] std::string_view transport() const { return transport_->name(); }
+  [[nodiscard]] std::uint8_t protocol() const { return protocol_; }
   [[nodiscard]] Shard& shard() const { return shard_; }
 
   // Its place in the table's lists; the table's.
@@ -87,6 +90,8 @@ class Session final : public net::Transport::Handler, public net::Flushable {
   void lose(routing::ServiceRef lost, bool may_return);
   void wait_for(routing::ServiceRef service);
 
+  // False, and counted, when the client's version of the protocol does not have the message.
+  [[nodiscard]] bool knows(std::int32_t since);
   void notify(const Notice& notice);
   void append(std::uint16_t id, std::span<const std::byte> body);
   void write();
@@ -109,6 +114,7 @@ class Session final : public net::Transport::Handler, public net::Flushable {
   std::uint32_t refused_ = 0;  // messages
   Phase phase_ = Phase::open;
   CloseReason reason_ = CloseReason::none;
+  std::uint8_t protocol_;  // version of the client protocol
   bool announced_ = false;
   bool pings_ = false;    // has sent the frontend's ping
   bool parsing_ = false;  // take() may be running

@@ -49,7 +49,7 @@ std::size_t SessionTable::handle(const Envelope& envelope) {
   if (session == nullptr) return kCost;
   switch (envelope.kind) {
     case Kind::to_client:
-      session->send(envelope.msg_id, envelope.body);
+      session->send(envelope.msg_id, envelope.status, envelope.body);
       break;
     case Kind::close_client:
       session->close(close_reason(envelope.status), text_of(envelope.body));
@@ -59,8 +59,11 @@ std::size_t SessionTable::handle(const Envelope& envelope) {
       break;
     case Kind::admit:
     case Kind::release:
+    case Kind::protocol:
       if (envelope.from != envelope.to) {
         counters_.bad_command.add();
+      } else if (envelope.kind == Kind::protocol) {
+        session->set_protocol(static_cast<std::uint8_t>(envelope.status));
       } else if (envelope.kind == Kind::admit) {
         session->admit();
       } else {
@@ -87,7 +90,7 @@ std::size_t SessionTable::handle_list(const Envelope& envelope) {
     Session* session = find(envelope.to, number);
     if (session == nullptr) continue;
     if (envelope.kind == Kind::to_clients) {
-      session->send(envelope.msg_id, list->rest());
+      session->send(envelope.msg_id, envelope.status, list->rest());
       cost += kCost + list->rest().size();
     } else {
       session->close(close_reason(envelope.status), text_of(list->rest()));
@@ -102,7 +105,9 @@ std::size_t SessionTable::broadcast(const Envelope& envelope) {
   if (shard == nullptr) return kCost;
   const std::size_t cost = kCost + shard->admitted * (kCost + envelope.body.size());
   // Backwards: who is closed for not reading makes room for one from behind, which has got it.
-  for (std::size_t i = shard->admitted; i-- > 0;) shard->sessions[i]->send(envelope.msg_id, envelope.body);
+  for (std::size_t i = shard->admitted; i-- > 0;) {
+    shard->sessions[i]->send(envelope.msg_id, envelope.status, envelope.body);
+  }
   return cost;
 }
 

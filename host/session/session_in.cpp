@@ -33,7 +33,8 @@ Session::Session(SessionTable& table, Shard& shard, const Port& port, std::uniqu
       port_(port),
       transport_(std::move(transport)),
       opened_(table.clock()),
-      heard_(table.clock()) {
+      heard_(table.clock()),
+      protocol_(shard.protocol) {
   state_.id = {shard.frontend->owner, number};
   shard_.frontend->entered();
   transport_->attach(*this);
@@ -62,6 +63,7 @@ bool Session::announce() {
   const std::string peer = transport_->peer();
   const std::string_view address = without_port(peer);
   switch (table_.router().deliver({.kind = Kind::client_opened,
+                                   .status = static_cast<std::int32_t>(port_.transport),
                                    .to = shard_.rules.owner,
                                    .client = state_.id,
                                    .body = std::as_bytes(std::span(address))})) {

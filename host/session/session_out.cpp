@@ -13,9 +13,17 @@ constexpr std::uint32_t kLingerTime = 10;
 
 }  // namespace
 
-void Session::send(std::uint16_t id, std::span<const std::byte> body) {
-  if (phase_ == Phase::open) append(id, body);
+void Session::send(std::uint16_t id, std::int32_t since, std::span<const std::byte> body) {
+  if (phase_ == Phase::open && knows(since)) append(id, body);
 }
+
+bool Session::knows(std::int32_t since) {
+  if (since <= protocol_) return true;
+  table_.count().too_new.add();
+  return false;
+}
+
+void Session::set_protocol(std::uint8_t version) { protocol_ = version; }
 
 void Session::admit() {
   if (phase_ != Phase::open || state_.admitted) return;
@@ -32,7 +40,7 @@ void Session::unbind(routing::KindRef kind) {
 }
 
 void Session::notify(const Notice& notice) {
-  if (phase_ != Phase::open) return;
+  if (phase_ != Phase::open || !knows(kNoticeSince)) return;
   NoticeBody body;
   append(kNoticeId, encode_notice(notice, body));
 }
@@ -62,7 +70,8 @@ void Session::append(std::uint16_t id, std::span<const std::byte> body) {
 
 void Session::close(CloseReason reason, std::string_view text, std::uint16_t msg_id) {
   if (phase_ != Phase::open) return;
-  if (is_told(reason)) {
+  // Who is not admitted may not have stated its version yet, and is told: the connection ends with it anyway.
+  if (is_told(reason) && (!state_.admitted || knows(kNoticeSince))) {
     NoticeBody body;
     const Notice notice{notice_code(reason), msg_id, {}, text.empty() ? default_text(reason) : text};
     outbox_.append(table_.pool(), kNoticeId, encode_notice(notice, body));

@@ -126,6 +126,10 @@ void SessionTable::intercept(ServiceRef owner, std::uint16_t msg_id) {
   if (shard != nullptr && !shard->rules.intercepts(msg_id)) shard->rules.intercepted.push_back(msg_id);
 }
 
+void SessionTable::set_protocol(ServiceRef owner, std::uint8_t version) {
+  if (Shard* shard = find(owner); shard != nullptr) shard->protocol = version;
+}
+
 void SessionTable::enter(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket, bool full) {
   const Shard* shard = find(frontend->owner);
   if (shard == nullptr || shard->frontend != frontend) {

@@ -66,6 +66,7 @@ class SessionTable final : public net::Wakeable,
   void add(const std::shared_ptr<Frontend>& frontend, const routing::FrontendOptions& options);
   void update(routing::ServiceRef owner, const routing::FrontendOptions& options);
   void intercept(routing::ServiceRef owner, std::uint16_t msg_id);
+  void set_protocol(routing::ServiceRef owner, std::uint8_t version);
   // A client connected; the place that it takes on the frontend is counted, or `full` is told to it.
   // Gives back the transport of one that is not wanted any more.
   [[nodiscard]] std::unique_ptr<net::Transport> adopt(const std::shared_ptr<Frontend>& frontend, const Port& port,

@@ -2,6 +2,7 @@
 // else past it.
 #include <cellmesh/plugin.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -72,6 +73,7 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
  public:
   void start() {
     frontend::open(listeners(), frontend_options(settings()), settings());
+    gateway().set_default_protocol(proto::Version1);
     if (const Status intercepted = gateway().intercept<proto::VerifyREQ>(); intercepted != Status::ok) {
       throw std::runtime_error(cellmesh::format("cannot look at who enters: {}", intercepted));
     }
@@ -112,11 +114,17 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     if (!frontend::update(listeners(), now)) log().warn("not all listeners took the new settings");
   }
 
-  void on(const proto::PingACK& ping, Client /*from*/) { reply(ping); }
+  void resumed() { gateway().set_default_protocol(proto::Version1); }  // the version before may not have known how
+
+  void on(const proto::PingACK& ping, Client from) {
+    state_protocol(from, ping.protocol());
+    reply(ping);
+  }
 
   // Intercepted: what the client sends behind it waits until release().
   Status on(const proto::VerifyREQ& req, Client client) {
     if (request().from() || client.agent() != self()) return Status::refused;
+    state_protocol(client, req.protocol());
     if (const auto* known = entered_.find(client); known != nullptr) {
       if (known->verified()) {
         say_already_verified(client);
@@ -134,7 +142,9 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
 
   void on(const proto::AgentInfoREQ& /*req*/, Sender from) {
     proto::AgentInfoACK ack;
-    for (const auto& listener : listeners().list()) ack.add_urls(listener.url);
+    for (const auto& listener : listeners().list()) {
+      for (const auto& url : listener.urls) ack.add_urls(url);
+    }
     ack.set_audience(audience_);
     from.reply(ack);
   }
@@ -185,6 +195,11 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
   }
 
  private:
+  void state_protocol(Client client, std::uint32_t version) {
+    if (version == proto::VersionNotStated) return;
+    gateway().set_protocol(client, std::min<std::uint32_t>(version, proto::ProtocolVersion_MAX));
+  }
+
   // The token first, and what it says alone: a client's word counts for nothing.
   void look_at(const proto::VerifyREQ& req, Client client, bool may_wait) {
     const std::int64_t now = since_1970::seconds();

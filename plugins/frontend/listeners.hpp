@@ -17,7 +17,8 @@ using cellmesh::ListenerOptions;
 using cellmesh::Status;
 using cellmesh::Transport;
 
-// `tcp, ws` as a list, each once. Throws std::runtime_error, which says what is wrong.
+// `tcp, ws` as a list, each once, tcp in front: the address of the first listener is what a client or service that
+// knows no URLs is told. Throws std::runtime_error, which says what is wrong.
 inline std::vector<Transport> parse_transports(std::string_view text) {
   std::vector<Transport> all;
   while (!text.empty()) {
@@ -37,6 +38,7 @@ inline std::vector<Transport> parse_transports(std::string_view text) {
     }
     if (std::find(all.begin(), all.end(), transport) == all.end()) all.push_back(transport);
   }
+  std::stable_partition(all.begin(), all.end(), [](Transport t) { return t == Transport::tcp; });
   if (all.empty()) {
     throw std::runtime_error("the setting transports is empty; write some of tcp, tls, ws and wss, comma-separated");
   }

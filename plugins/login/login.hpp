@@ -33,7 +33,7 @@ class Login : public cellmesh::Service<Login, proto::LoginSettings>,
   // The public keys of all logins.
   void on_entry(std::string_view name, std::optional<std::string_view> value);
 
-  void on_client_address(cellmesh::Client client, std::string_view address);
+  void on_client_origin(cellmesh::Client client, const cellmesh::ClientOrigin& origin);
   void on_client_closed(cellmesh::Client client, cellmesh::CloseReason reason);
   cellmesh::Status on(const proto::LoginREQ& req, cellmesh::Client client);
 
@@ -51,8 +51,10 @@ class Login : public cellmesh::Service<Login, proto::LoginSettings>,
   void refuse(const Visitor& visitor, proto::ResultCode why, const std::string& text,
               std::chrono::milliseconds retry_after) override;
   void answer(const Visitor& visitor, const proto::LoginACK& ack);
-  // The least-loaded agent; where that has no address that clients could use, the least-loaded that has.
+  // The least-loaded agent; where that has no address for clients, the least-loaded that has.
   ServiceId reachable_agent();
+  // Reads the setting platform_aliases. False, and the aliases stay, when it cannot be understood.
+  bool take_aliases();
 
   // --- desk.cpp
 
@@ -82,6 +84,7 @@ class Login : public cellmesh::Service<Login, proto::LoginSettings>,
   void tidy_keys();
   [[nodiscard]] login::KeyRing::Terms key_terms() const;
 
+  std::map<std::string, std::string, std::less<>> aliases_;  // of platforms, by alias
   login::GuestPlatform guest_{*this};
   login::PasswordPlatform password_{*this, *this};
   cellmesh::Table<Client, proto::LoginClient> clients_{*this, "clients"};

@@ -38,6 +38,7 @@ cellmesh::Manifest manifest(const std::vector<const pb::FileDescriptor*>& files,
     entry.set_name(m.descriptor->full_name());
     entry.set_service(m.service);
     entry.set_route(static_cast<std::uint32_t>(m.route));
+    entry.set_since(m.since);
   }
   // A plugin that talks to the agent has agent.proto among its files, but the agent's settings are not its own.
   const auto own = [&](const std::string& kind) {

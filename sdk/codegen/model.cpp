@@ -12,6 +12,8 @@ namespace pb = google::protobuf;
 
 namespace {
 
+constexpr std::uint32_t kMaxProtocol = 250;  // the host keeps it in a byte
+
 class Reader {
  public:
   explicit Reader(Problems& problems) : problems_(problems) {}
@@ -37,12 +39,12 @@ class Reader {
   void never_sent(const pb::Descriptor& message, const std::string& what, const std::string& option) {
     const auto& options = message.options();
     if (!options.HasExtension(cellmesh::service) && !options.HasExtension(cellmesh::route) &&
-        !options.HasExtension(cellmesh::id)) {
+        !options.HasExtension(cellmesh::id) && !options.HasExtension(cellmesh::since)) {
       return;
     }
     problems_.at(message, "it holds " + what +
-                              " and is never sent; remove its (cellmesh.service), (cellmesh.route) and (cellmesh.id), "
-                              "or its " +
+                              " and is never sent; remove its (cellmesh.service), (cellmesh.route), (cellmesh.id) "
+                              "and (cellmesh.since), or its " +
                               option);
   }
 
@@ -94,9 +96,14 @@ class Reader {
   void plain(const pb::Descriptor& message) {
     no_setting_fields(message);
     Message found{&message, message_id(message.full_name()), message.options().GetExtension(cellmesh::service),
-                  message.options().GetExtension(cellmesh::route)};
+                  message.options().GetExtension(cellmesh::route), message.options().GetExtension(cellmesh::since)};
     route(found);
     id(found);
+    if (message.options().HasExtension(cellmesh::since) && (found.since == 0 || found.since > kMaxProtocol)) {
+      problems_.at(message, "(cellmesh.since) = " + std::to_string(found.since) +
+                                " is out of range; a version of the client protocol is 1 to " +
+                                std::to_string(kMaxProtocol));
+    }
     model_.messages.push_back(std::move(found));
   }
 

@@ -19,6 +19,7 @@ struct Message {
   std::uint16_t id = 0;
   std::string service;  // empty: no route
   cellmesh::Route route = cellmesh::ROUTE_NONE;
+  std::uint32_t since = 0;  // version of the client protocol; 0: the first
 };
 
 // A message that holds the settings of a kind of service.

@@ -120,8 +120,9 @@ cm_status list(const cm_host* host, void (*visit)(void* ctx, const cm_listener_i
     if (!side.frontend) return CM_OK;
     std::uint32_t number = 0;
     for (const FrontendListener& listener : side.frontend->listeners) {
-      const cm_listener_info info{sizeof(cm_listener_info), ++number, listener.options.transport, listener.port,
-                                  listener.url.c_str()};
+      const cm_listener_info info{sizeof(cm_listener_info),   ++number,
+                                  listener.options.transport, listener.port,
+                                  listener.url.c_str(),       listener.url.c_str()};
       visit(ctx, &info);
     }
     return CM_OK;

@@ -30,18 +30,20 @@ std::size_t character(std::string_view text) {
 }  // namespace
 
 const void* host_extension(const cm_host* host, const char* id) {
-  static const std::array<std::pair<std::string_view, const void*>, 12> all{{{CM_EXT_LOG, &host_log},
-                                                                             {CM_EXT_MESSAGE, &host_message},
-                                                                             {CM_EXT_TIMER, &host_timer},
-                                                                             {CM_EXT_SETTINGS, &host_settings},
-                                                                             {CM_EXT_METRICS, &host_metrics},
-                                                                             {CM_EXT_DIRECTORY, &host_directory},
-                                                                             {CM_EXT_CLIENTS, &host_clients},
-                                                                             {CM_EXT_GATEWAY, &host_gateway},
-                                                                             {CM_EXT_LISTENERS, &host_listeners},
-                                                                             {CM_EXT_CHANNEL, &host_channel},
-                                                                             {CM_EXT_OFFLOAD, &host_offload},
-                                                                             {CM_EXT_KV, &host_kv}}};
+  static const std::array<std::pair<std::string_view, const void*>, 13> all{
+      {{CM_EXT_LOG, &host_log},
+       {CM_EXT_MESSAGE, &host_message},
+       {CM_EXT_TIMER, &host_timer},
+       {CM_EXT_SETTINGS, &host_settings},
+       {CM_EXT_METRICS, &host_metrics},
+       {CM_EXT_DIRECTORY, &host_directory},
+       {CM_EXT_CLIENTS, &host_clients},
+       {CM_EXT_GATEWAY, &host_gateway},
+       {CM_EXT_LISTENERS, &host_listeners},
+       {CM_EXT_CLIENT_PROTOCOL, &host_client_protocol},
+       {CM_EXT_CHANNEL, &host_channel},
+       {CM_EXT_OFFLOAD, &host_offload},
+       {CM_EXT_KV, &host_kv}}};
   const HostSide* side = HostSide::of(host);
   if (side == nullptr || id == nullptr || !side->on_this_thread() || side->missing.contains(id)) return nullptr;
   for (const auto& [name, extension] : all) {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <exception>
 
+#include "cellmesh/abi/client_protocol.h"
 #include "cellmesh/abi/directory.h"
 #include "cellmesh/abi/kv.h"
 #include "cellmesh/abi/metrics.h"
@@ -27,6 +28,7 @@ extern const cm_host_directory host_directory;
 extern const cm_host_clients host_clients;
 extern const cm_host_gateway host_gateway;
 extern const cm_host_listeners host_listeners;
+extern const cm_host_client_protocol host_client_protocol;
 extern const cm_host_channel host_channel;
 extern const cm_host_offload host_offload;
 extern const cm_host_kv host_kv;

@@ -6,6 +6,7 @@
 
 #include "cellmesh/abi/channel.h"
 #include "cellmesh/abi/client_address.h"
+#include "cellmesh/abi/client_origin.h"
 #include "cellmesh/abi/directory.h"
 #include "cellmesh/abi/kv.h"
 #include "cellmesh/abi/settings.h"
@@ -213,13 +214,21 @@ void MemoryHost::entry(const std::string& name, std::optional<std::string> value
   side_->settle();
 }
 
-void MemoryHost::client_opened(const cm_client& client, const std::string& address) {
+void MemoryHost::client_opened(const cm_client& client, const std::string& address, cm_transport transport) {
   HostSide& side = *side_;
   if (client.agent == side.ref) side.clients.emplace(client.session, false);
   const auto* from = side.plugin<cm_plugin_client_address>(CM_EXT_CLIENT_ADDRESS);
   if (from != nullptr && from->on_client_address != nullptr) {
     static_cast<void>(side.drive("on_client_address", 0, [&] {
       from->on_client_address(side.now->self, &client, address.c_str());
+      return CM_OK;
+    }));
+  }
+  const auto* origin = side.plugin<cm_plugin_client_origin>(CM_EXT_CLIENT_ORIGIN);
+  if (origin != nullptr && origin->on_client_origin != nullptr) {
+    static_cast<void>(side.drive("on_client_origin", 0, [&] {
+      const cm_client_origin came{sizeof came, transport, address.c_str()};
+      origin->on_client_origin(side.now->self, &client, &came);
       return CM_OK;
     }));
   }

@@ -11,7 +11,7 @@
 namespace cellmesh::test {
 namespace {
 
-constexpr std::array<std::string_view, 33> did_words{"send",
+constexpr std::array<std::string_view, 35> did_words{"send",
                                                      "call",
                                                      "reply",
                                                      "reply_status",
@@ -43,8 +43,10 @@ constexpr std::array<std::string_view, 33> did_words{"send",
                                                      "kv.publish",
                                                      "kv.remove",
                                                      "kv.watch",
-                                                     "kv.unwatch"};
-static_assert(did_words.size() == static_cast<std::size_t>(Did::kv_unwatch) + 1);
+                                                     "kv.unwatch",
+                                                     "gateway.default_protocol",
+                                                     "gateway.set_protocol"};
+static_assert(did_words.size() == static_cast<std::size_t>(Did::gateway_set_protocol) + 1);
 
 constexpr std::array<std::string_view, 13> status_words{
     "ok",           "backpressure", "unavailable", "timeout",   "invalid", "too large", "not found",

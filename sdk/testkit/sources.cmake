@@ -3,6 +3,7 @@
 set(CELLMESH_TESTKIT_SOURCES
   clock.cpp
   ext_channel.cpp
+  ext_client_protocol.cpp
   ext_clients.cpp
   ext_directory.cpp
   ext_gateway.cpp

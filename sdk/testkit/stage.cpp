@@ -73,10 +73,10 @@ Client Stage::client(ServiceId agent) {
   return made;
 }
 
-Client Stage::client_at(const std::string& address) {
+Client Stage::client_at(const std::string& address, cm_transport transport) {
   const Client made(self(), next_session_++);
   clients_.push_back(made);
-  memory_.client_opened(made.raw(), address);
+  memory_.client_opened(made.raw(), address, transport);
   throw_what_failed();
   return made;
 }

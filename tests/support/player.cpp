@@ -11,6 +11,7 @@ proto::LoginACK log_in(const std::string& login_address, const std::string& uid)
   req.set_version("1.0");
   req.set_platform("guest");
   req.set_uid(uid);
+  req.set_protocol(proto::Version2);
   client.send(req);
   const auto answer = client.read();
   if (!answer) throw std::runtime_error("the login closed the connection");
@@ -25,12 +26,10 @@ std::string transport_of(const std::string& address) {
 
 Ticket ticket_of(const proto::LoginACK& ack, const std::string& transport) {
   if (ack.result() != proto::NoError) throw std::runtime_error("login: " + proto::ResultCode_Name(ack.result()));
-  Ticket ticket{ack.server().ip() + ":" + std::to_string(ack.server().port()), ack.game_token(), ack.game_svc_id()};
-  if (transport == "tcp") return ticket;
+  const std::string scheme = transport + "://";
   for (const auto& url : ack.urls()) {
-    if (transport_of(url) != transport) continue;
-    ticket.agent = url;
-    return ticket;
+    if (!url.starts_with(scheme)) continue;
+    return {transport == "tcp" ? url.substr(scheme.size()) : url, ack.game_token(), ack.game_svc_id()};
   }
   throw std::runtime_error("login names no way to the agent by " + transport);
 }
@@ -64,6 +63,7 @@ proto::VerifyREQ verify_req(const Ticket& ticket) {
   proto::VerifyREQ req;
   req.set_game_token(ticket.token);
   req.set_game_svc_id(ticket.game);
+  req.set_protocol(proto::Version2);
   return req;
 }
 

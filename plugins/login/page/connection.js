@@ -3,7 +3,7 @@
 import { pack, types, unpack } from "./protocol.js";
 import { endsConnection, endsForGood, isFinal, isToken, notice, why } from "./words.js";
 
-const { LoginACK, LoginREQ, NoticeACK, PingACK, ResultCode, VerifyACK, VerifyREQ } = types.proto;
+const { LoginACK, LoginREQ, NoticeACK, PingACK, ProtocolVersion, ResultCode, VerifyACK, VerifyREQ } = types.proto;
 
 const ANSWER_MS = 10000;    // for a connection, and for an answer
 const HEARTBEAT_MS = 10000; // who does not answer one until the next is gone
@@ -141,7 +141,7 @@ export class Connection {
 
   async login(mine) {
     const socket = this.open(mine, `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`);
-    const ack = await socket.ask(LoginREQ, this.credentials, LoginACK);
+    const ack = await socket.ask(LoginREQ, { ...this.credentials, protocol: ProtocolVersion.Version2 }, LoginACK);
     socket.close("done");
     if (ack.result !== ResultCode.NoError) throw new (isFinal(ack.result) ? Refused : Error)(why(ack));
     this.credentials = { ...this.credentials, create: false };
@@ -162,7 +162,8 @@ export class Connection {
     if (failure) throw failure;
     const early = []; // what is said between the answer and our hearing of it
     socket.onmessage = (type, message) => early.push([type, message]);
-    const verified = await socket.ask(VerifyREQ, { game_token: ack.game_token, game_svc_id: ack.game_svc_id }, VerifyACK);
+    const claim = { game_token: ack.game_token, game_svc_id: ack.game_svc_id, protocol: ProtocolVersion.Version2 };
+    const verified = await socket.ask(VerifyREQ, claim, VerifyACK);
     if (verified.result !== ResultCode.NoError) {
       socket.close("refused");
       throw new Error(isToken(verified.result) ? "The token of the login was not taken." : why(verified));

@@ -17,6 +17,8 @@
 
 #include "abi/channel.h"
 #include "abi/client_address.h"
+#include "abi/client_origin.h"
+#include "abi/client_protocol.h"
 #include "abi/clients.h"
 #include "abi/directory.h"
 #include "abi/gateway.h"
@@ -77,7 +79,8 @@ class Core {
         offload(extension<cm_host_offload>(CM_EXT_OFFLOAD)),
         gateway(extension<cm_host_gateway>(CM_EXT_GATEWAY)),
         kv(extension<cm_host_kv>(CM_EXT_KV)),
-        listeners(extension<cm_host_listeners>(CM_EXT_LISTENERS)) {}
+        listeners(extension<cm_host_listeners>(CM_EXT_LISTENERS)),
+        client_protocol(extension<cm_host_client_protocol>(CM_EXT_CLIENT_PROTOCOL)) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
   ~Core() = default;
@@ -94,8 +97,9 @@ class Core {
   const cm_host_metrics* const metrics;
   const cm_host_offload* const offload;
   const cm_host_gateway* const gateway;
-  const cm_host_kv* const kv;                // since 1.1
-  const cm_host_listeners* const listeners;  // since 1.1
+  const cm_host_kv* const kv;                            // since 1.1
+  const cm_host_listeners* const listeners;              // since 1.1
+  const cm_host_client_protocol* const client_protocol;  // since 1.2
 
   // The request being handled; null between messages.
   const cm_request* current = nullptr;

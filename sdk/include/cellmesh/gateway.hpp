@@ -16,7 +16,8 @@ namespace cellmesh {
 struct FrontendOptions {
   bool routes = false;             // messages to other services are carried to them; admitted clients get broadcasts
   std::string address = {};        // to listen on; empty: 0.0.0.0
-  std::string public_host = {};    // what clients are told to connect to; empty: a name that reaches this machine
+  std::string public_host = {};    // what clients are told to connect to, as in ListenerOptions; empty: an address that
+                                   // reaches this machine
   std::uint16_t port = 0;          // 0: any free one
   std::uint32_t max_clients = 0;   // 0: 100,000
   std::uint32_t max_body = 0;      // bytes of a client's message body; 0: CM_MAX_CLIENT_BODY
@@ -74,6 +75,20 @@ class Gateway {
   Status unbind(Client client, const std::string& kind) const {
     const cm_client to = client.raw();
     return detail::ask(core_.gateway, &cm_host_gateway::unbind, core_.host, &to, kind.c_str());
+  }
+
+  // Sets the version of the client protocol that clients which connect from now on speak until set_protocol(); any
+  // version before the first call. Messages with a later `option (cellmesh.since)` are left out for them. The frontend
+  // must be open. Status::unavailable: this host is older than 1.2 and sends everything to everybody. Since 1.2.
+  Status set_default_protocol(std::uint32_t version) const {
+    return detail::ask(core_.client_protocol, &cm_host_client_protocol::set_default, core_.host, version);
+  }
+
+  // Sets the version that one client speaks; takes effect in order with what this service sends to it. Status::invalid:
+  // the version is not 1 to 255. Since 1.2.
+  Status set_protocol(Client client, std::uint32_t version) const {
+    const cm_client to = client.raw();
+    return detail::ask(core_.client_protocol, &cm_host_client_protocol::set, core_.host, &to, version);
   }
 
   // Clients connected now. [any thread]

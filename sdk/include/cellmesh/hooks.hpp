@@ -15,6 +15,8 @@
 //   void on_client_address(cellmesh::Client, std::string_view address);  before that: where it comes from,
 //   "203.0.113.7"
 //                                          or "2001:db8::7"; empty when it is gone already. Since 1.1
+//   void on_client_origin(cellmesh::Client, const cellmesh::ClientOrigin&);  likewise: its transport and address.
+//                                          Since 1.2
 //   void on_client_closed(cellmesh::Client, cellmesh::CloseReason);  a client that this service was bound to, or had
 //   got a
 //                                                                    message of, is gone; told once
@@ -39,6 +41,7 @@
 #include <type_traits>
 
 #include "client.hpp"
+#include "listeners.hpp"
 #include "status.hpp"
 
 namespace cellmesh::detail {
@@ -64,6 +67,7 @@ CELLMESH_NAMES_HOOK(start)
 CELLMESH_NAMES_HOOK(stop)
 CELLMESH_NAMES_HOOK(on_settings)
 CELLMESH_NAMES_HOOK(on_client_address)
+CELLMESH_NAMES_HOOK(on_client_origin)
 CELLMESH_NAMES_HOOK(on_client_opened)
 CELLMESH_NAMES_HOOK(on_client_closed)
 CELLMESH_NAMES_HOOK(on_rebound)
@@ -88,6 +92,10 @@ concept HasOnSettings = requires(T& service, const S& settings) {
 template <typename T>
 concept HasOnClientAddress = requires(T& service, Client client, std::string_view address) {
   service.on_client_address(client, address);
+};
+template <typename T>
+concept HasOnClientOrigin = requires(T& service, Client client, const ClientOrigin& origin) {
+  service.on_client_origin(client, origin);
 };
 template <typename T>
 concept HasOnClientOpened = requires(T& service, Client client) {
@@ -126,6 +134,8 @@ constexpr bool check_hooks() {
   static_assert(HasStop<T> || !names_stop<T>(), "the hook is public: `void stop()`");
   static_assert(HasOnClientAddress<T> || !names_on_client_address<T>(),
                 "the hook is public: `void on_client_address(cellmesh::Client, std::string_view address)`");
+  static_assert(HasOnClientOrigin<T> || !names_on_client_origin<T>(),
+                "the hook is public: `void on_client_origin(cellmesh::Client, const cellmesh::ClientOrigin&)`");
   static_assert(HasOnClientOpened<T> || !names_on_client_opened<T>(),
                 "the hook is public: `void on_client_opened(cellmesh::Client)`");
   static_assert(HasOnClientClosed<T> || !names_on_client_closed<T>(),

@@ -3,6 +3,7 @@
 #define CELLMESH_LISTENERS_HPP
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,8 +37,10 @@ inline constexpr std::chrono::milliseconds never{CM_NEVER};
 // How a listener behaves. Since 1.1.
 struct ListenerOptions {
   Transport transport = Transport::tcp;
-  std::string address = {};          // to listen on; empty: that of the frontend
-  std::string public_host = {};      // what clients are told to connect to; empty: that of the frontend
+  std::string address = {};  // to listen on; empty: that of the frontend
+  // What clients are told to connect to; empty: that of the frontend. A list of hosts, `host:port` (for the frontend's
+  // first listener) and URLs (for listeners of that transport), comma-separated; before 1.2 one host.
+  std::string public_host = {};
   std::uint16_t port = 0;            // 0: any free one
   std::uint32_t max_body = 0;        // bytes of a client's message body; 0: that of the frontend
   std::uint32_t max_handshakes = 0;  // of TLS and WebSocket, at once; who comes beyond is closed; 0: 1,000
@@ -61,12 +64,19 @@ struct ListenerOptions {
   std::chrono::milliseconds peer_timeout{0};
 };
 
+// How a client of this service's own frontend came in. Since 1.2.
+struct ClientOrigin {
+  Transport transport = Transport::tcp;
+  std::string_view address = {};  // "203.0.113.7" or "2001:db8::7"; empty when it is gone already
+};
+
 // Since 1.1.
 struct ListenerInfo {
   std::uint32_t number = 0;  // of the frontend's listeners, from 1 on
   Transport transport = Transport::tcp;
   std::uint16_t port = 0;
   std::string url = {};  // for clients: `tcp://host:port`, `tls://host:port`, `ws://host:port/`, `wss://host:port/`
+  std::vector<std::string> urls = {};  // all of them, `url` first. Since 1.2
 };
 
 // The listeners of a service's frontend: clients that come in by any of them are clients of the same frontend, under
@@ -103,14 +113,26 @@ class Listeners {
     std::vector<ListenerInfo> all;
     if (core_.listeners == nullptr) return all;
     const auto add = [](void* to, const cm_listener_info* info) {
-      static_cast<std::vector<ListenerInfo>*>(to)->push_back(
-          {info->number, static_cast<Transport>(info->transport), static_cast<std::uint16_t>(info->port), info->url});
+      const bool has_urls = info->struct_size > offsetof(cm_listener_info, urls) && info->urls != nullptr;
+      static_cast<std::vector<ListenerInfo>*>(to)->push_back({info->number, static_cast<Transport>(info->transport),
+                                                              static_cast<std::uint16_t>(info->port), info->url,
+                                                              words(has_urls ? info->urls : info->url)});
     };
     static_cast<void>(core_.listeners->list(core_.host, add, &all));
     return all;
   }
 
  private:
+  static std::vector<std::string> words(std::string_view text) {
+    std::vector<std::string> all;
+    while (!text.empty()) {
+      const auto space = text.find(' ');
+      all.emplace_back(text.substr(0, space));
+      text = space == std::string_view::npos ? std::string_view() : text.substr(space + 1);
+    }
+    return all;
+  }
+
   static cm_listener_options convert(const ListenerOptions& options) {
     cm_listener_options raw{};
     raw.struct_size = sizeof raw;

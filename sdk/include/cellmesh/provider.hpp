@@ -237,6 +237,15 @@ class Provider {
     });
   }
 
+  static void on_client_origin(void* self, const cm_client* client, const cm_client_origin* origin) noexcept {
+    hook(self, [&]([[maybe_unused]] Instance& i) {
+      if constexpr (HasOnClientOrigin<T>) {
+        i.service.on_client_origin(Client(*client),
+                                   ClientOrigin{static_cast<Transport>(origin->transport), origin->address});
+      }
+    });
+  }
+
   static void on_entry(void* self, const cm_kv_entry* entry) noexcept {
     hook(self, [&]([[maybe_unused]] Instance& i) {
       if constexpr (HasOnEntry<T>) {
@@ -260,6 +269,7 @@ class Provider {
                                                HasOnRebound<T> ? &on_rebound : nullptr};
     static constexpr cm_plugin_kv kv{sizeof(cm_plugin_kv), 0, &on_entry};
     static constexpr cm_plugin_client_address address{sizeof(cm_plugin_client_address), 0, &on_client_address};
+    static constexpr cm_plugin_client_origin origin{sizeof(cm_plugin_client_origin), 0, &on_client_origin};
     const std::string_view wanted = id;
     if (wanted == CM_EXT_MESSAGE) return &message;
     if (wanted == CM_EXT_TIMER) return &timer;
@@ -272,6 +282,7 @@ class Provider {
     if (wanted == CM_EXT_GATEWAY && (HasOnClientOpened<T> || HasOnRebound<T>)) return &gateway;
     if (wanted == CM_EXT_KV && HasOnEntry<T>) return &kv;
     if (wanted == CM_EXT_CLIENT_ADDRESS && HasOnClientAddress<T>) return &address;
+    if (wanted == CM_EXT_CLIENT_ORIGIN && HasOnClientOrigin<T>) return &origin;
     return nullptr;
   }
 };

@@ -15,7 +15,9 @@ TEST_P(Chat, LoginNamesAgentAndGame) {
   EXPECT_EQ(ack.result(), proto::NoError);
   EXPECT_EQ(ack.game_svc_id(), "game#0@dev");
   EXPECT_FALSE(ack.game_token().empty());
-  EXPECT_EQ(ticket_of(ack).agent, mesh().host("agent").await_ready().address_of("agent"));
+  const std::string server = ack.server().ip() + ":" + std::to_string(ack.server().port());
+  const std::string url = transport() + "://" + server + (transport().starts_with("ws") ? "/" : "");
+  EXPECT_EQ(url, mesh().url("agent", transport()));
   for (const std::string way : kTransports) {
     EXPECT_THAT(ack.urls(), testing::Contains(mesh().url("agent", way)));
   }

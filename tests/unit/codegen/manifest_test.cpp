@@ -52,6 +52,9 @@ TEST_F(PluginManifest, ListsMessagesOfItsOwnAndOfSharedFiles) {
   ASSERT_NE(message("proto.probe.FixedACK"), nullptr);
   EXPECT_EQ(message("proto.probe.FixedACK")->id(), 4711U);
   EXPECT_EQ(message("proto.probe.FixedACK")->route(), 0U);
+  EXPECT_EQ(message("proto.probe.FixedACK")->since(), 0U);
+  ASSERT_NE(message("proto.ChatDoneACK"), nullptr);
+  EXPECT_EQ(message("proto.ChatDoneACK")->since(), 2U);
   ASSERT_NE(message("proto.probe.ProbeREQ.Part"), nullptr);
   EXPECT_EQ(message("proto.probe.ProbeREQ.PartsEntry"), nullptr) << "a map's entry is no message";
   EXPECT_EQ(message("proto.probe.ProbeSettings"), nullptr) << "settings are never sent";

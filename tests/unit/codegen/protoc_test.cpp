@@ -52,6 +52,12 @@ TEST_F(Refusal, AnIdIsSixteenBitsAndNotZero) {
   EXPECT_THAT(complaint("message A { option (cellmesh.id) = 65536; }"), HasSubstr("65536 is out of range"));
 }
 
+TEST_F(Refusal, ProtocolVersionIsOneTo250) {
+  EXPECT_THAT(complaint("message A { option (cellmesh.since) = 0; }"),
+              HasSubstr("(cellmesh.since) = 0 is out of range"));
+  EXPECT_THAT(complaint("message A { option (cellmesh.since) = 251; }"), HasSubstr("is 1 to 250"));
+}
+
 TEST_F(Refusal, ARouteNeedsAService) {
   EXPECT_THAT(complaint("message A { option (cellmesh.route) = AUTH; }"),
               AllOf(HasSubstr("a.proto:2: message proto.A"), HasSubstr("AUTH"), HasSubstr("(cellmesh.service)")));

@@ -96,6 +96,7 @@ plugins: [agent, login]
 admin_socket: admin.sock
 ready_file: ready.json
 link_listen: "[::]:7000"
+link_advertise: 203.0.113.5:7001
 io_workers: 3
 log_level: info,mesh=trace
 log_file: host.log
@@ -115,6 +116,7 @@ drain_seconds: 0
   EXPECT_EQ(b.admin_socket, (root / "admin.sock").string());
   EXPECT_EQ(b.ready_file, (root / "ready.json").string());
   EXPECT_EQ(b.link_listen, "[::]:7000");
+  EXPECT_EQ(b.link_advertise, "203.0.113.5:7001");
   EXPECT_EQ(b.io_workers, 3U);
   EXPECT_EQ(b.log_level, "info,mesh=trace");
   EXPECT_EQ(b.log_file, (root / "host.log").string());
@@ -231,6 +233,8 @@ TEST_F(BootstrapTest, EachBadValueIsRefused) {
                                                              {"plugin-dir", "/no/such"},
                                                              {"link-listen", "localhost"},
                                                              {"link-listen", "1.2.3.4:99999"},
+                                                             {"link-advertise", "0.0.0.0"},
+                                                             {"link-advertise", "play.example.org:7000"},
                                                              {"log-file", "/no/such/dir/x"},
                                                              {"ready-file", "/"},
                                                              {"admin-socket", "/tmp/" + std::string(200, 'x')},

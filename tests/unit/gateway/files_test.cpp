@@ -34,8 +34,8 @@ class Doors : public routing::Frontends {
     const auto services = registry_.snapshot();
     const auto* entry = services->find(owner);
     if (entry == nullptr || entry->public_address.empty()) return {};
-    return {{1, routing::Transport::tcp, 8001, "tcp://" + entry->public_address},
-            {2, routing::Transport::ws, 8002, "ws://[::1]:8002/"}};
+    return {{1, routing::Transport::tcp, 8001, {"tcp://" + entry->public_address}},
+            {2, routing::Transport::ws, 8002, {"ws://[::1]:8002/"}}};
   }
 
  private:
@@ -50,6 +50,7 @@ class Doors : public routing::Frontends {
   void accept(Ref) override {}
   base::Status update(Ref, const Options&) override { return base::error("no"); }
   void intercept(Ref, std::uint16_t) override {}
+  void set_protocol(Ref, std::uint8_t) override {}
   void stop_accepting(Ref) override {}
   void close(Ref) override {}
   [[nodiscard]] Counts counts(Ref) const override { return {}; }

@@ -83,7 +83,7 @@ class FakeFrontends final : public routing::Frontends {
   base::Result<Listener> add_listener(routing::ServiceRef /*owner*/, const routing::ListenerOptions& options) override {
     seen.push(std::string("add ") + routing::name(options.transport) + " " + options.page_type + " " + options.page);
     if (options.port != 0) return base::error("the port is taken");
-    return all.emplace_back(Listener{2, options.transport, 4712, "ws://host:4712/"});
+    return all.emplace_back(Listener{2, options.transport, 4712, {"ws://host:4712/"}});
   }
   base::Status update_listener(routing::ServiceRef /*owner*/, std::uint32_t number,
                                const routing::ListenerOptions& options) override {
@@ -100,13 +100,16 @@ class FakeFrontends final : public routing::Frontends {
   void intercept(routing::ServiceRef /*owner*/, std::uint16_t msg_id) override {
     seen.push("intercept " + std::to_string(msg_id));
   }
+  void set_protocol(routing::ServiceRef /*owner*/, std::uint8_t version) override {
+    seen.push("protocol " + std::to_string(version));
+  }
   void stop_accepting(routing::ServiceRef /*owner*/) override { seen.push("stop_accepting"); }
   void close(routing::ServiceRef /*owner*/) override { seen.push("close"); }
   [[nodiscard]] Counts counts(routing::ServiceRef /*owner*/) const override { return {7, 3}; }
 
   Seen<std::string> seen;
   // Service thread only.
-  std::vector<Listener> all{{1, routing::Transport::tcp, 4711, "tcp://host:4711"}};
+  std::vector<Listener> all{{1, routing::Transport::tcp, 4711, {"tcp://host:4711"}}};
   std::shared_ptr<FakeService> sessions = std::make_shared<FakeService>();
 };
 

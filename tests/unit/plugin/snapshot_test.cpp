@@ -224,8 +224,21 @@ TEST_P(Snapshot, SharesEntriesSince11) {
 
 TEST_P(Snapshot, ToldWhereClientsComeFromSince11) {
   const std::string address = "203.0.113.7";
-  deliver({.kind = Kind::client_opened, .client = {self, 41}}, address);
-  EXPECT_TRUE(told(GetParam() == "abi_1_0" ? "opened 41; " : "client 41 from 203.0.113.7; opened 41; "));
+  deliver({.kind = Kind::client_opened, .status = CM_TRANSPORT_WS, .client = {self, 41}}, address);
+  EXPECT_TRUE(told(GetParam() == "abi_1_0" ? "opened 41; "
+                   : GetParam() == "abi_1_1"
+                       ? "client 41 from 203.0.113.7; opened 41; "
+                       : "client 41 from 203.0.113.7; client 41 by 3 from 203.0.113.7; opened 41; "));
+}
+
+TEST_P(Snapshot, SetsTheProtocolOfClientsSince12) {
+  if (GetParam() == "abi_1_0" || GetParam() == "abi_1_1") {
+    EXPECT_EQ(ask("protocol"), "status 9");
+    return;
+  }
+  EXPECT_EQ(ask("protocol"), "default 0, client 0, of another 4, none 4");
+  EXPECT_EQ(kinds(*rig.frontends.sessions), (std::vector<Kind>{Kind::protocol}));
+  EXPECT_TRUE(rig.frontends.seen.wait_for([](const auto& s) { return s == "protocol 1"; }));
 }
 
 TEST_P(Snapshot, FaultsAreItsOwn) {

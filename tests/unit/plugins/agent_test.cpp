@@ -90,8 +90,9 @@ class AgentPlugin : public testing::Test {
 
 TEST_F(AgentPlugin, OpensARoutingFrontendWithItsSettings) {
   const Host another("agent#1@test", settings());
-  EXPECT_THAT(another.did(), ElementsAre("gateway.open", "listeners.add", "gateway.intercept proto.VerifyREQ",
-                                         "directory.set_load 0", "kv.watch token_keys/", "timer.start Agent::tidy"));
+  EXPECT_THAT(another.did(), ElementsAre("gateway.open", "listeners.add", "gateway.default_protocol 1",
+                                         "gateway.intercept proto.VerifyREQ", "directory.set_load 0",
+                                         "kv.watch token_keys/", "timer.start Agent::tidy"));
   EXPECT_EQ(frontend().routes, 1U);
   EXPECT_EQ(frontend().port, 4000U);
   EXPECT_EQ(frontend().max_clients, 500U);
@@ -496,6 +497,22 @@ TEST_F(AgentPlugin, WithoutTheSettingNobodyNeedsATokenAndEachIsSomebody) {
   EXPECT_EQ(show(bob, "anything", "game#0@test"), Status::ok);
   EXPECT_EQ(host.call<proto::EnterGameREQ>().to, game);
   EXPECT_NE(host.call<proto::EnterGameREQ>().request.uid(), call.request.uid());
+}
+
+TEST_F(AgentPlugin, ClientStatesItsProtocolByVerifyOrPing) {
+  proto::PingACK ping;
+  EXPECT_EQ(host.deliver(ping, alice), Status::ok);
+  EXPECT_THAT(host.memory().take(Did::gateway_set_protocol), IsEmpty());
+  ping.set_protocol(proto::Version2);
+  EXPECT_EQ(host.deliver(ping, alice), Status::ok);
+  proto::VerifyREQ req;
+  req.set_protocol(99);  // newer than this agent: it speaks its newest
+  EXPECT_EQ(host.deliver(req, bob), Status::ok);
+  const auto set = host.memory().take(Did::gateway_set_protocol);
+  ASSERT_EQ(set.size(), 2U);
+  EXPECT_EQ(set[0].text, "2");
+  EXPECT_EQ(set[1].text, "2");
+  EXPECT_EQ(set[1].clients[0].session, bob.session());
 }
 
 }  // namespace

@@ -40,17 +40,19 @@ proto::LoginSettings settings() {
 
 class LoginPlugin : public testing::Test {
  protected:
-  proto::LoginACK log_in(const proto::LoginREQ& req = {}, const std::string& address = "203.0.113.7") {
-    const Client alice = host.client_at(address);
+  proto::LoginACK log_in(const proto::LoginREQ& req = {}, const std::string& address = "203.0.113.7",
+                         cm_transport transport = CM_TRANSPORT_TCP) {
+    const Client alice = host.client_at(address, transport);
     EXPECT_EQ(host.deliver(req, alice), Status::ok);
     answer_data();
     host.run_jobs();
     answer_data();
     if (!host.calls<proto::AgentInfoREQ>().empty()) {
+      const auto call = host.call<proto::AgentInfoREQ>();
       proto::AgentInfoACK info;
-      info.add_urls("tcp://here:1");
+      for (const auto& url : urls[host.memory().name(call.to.handle())]) info.add_urls(url);
       info.set_audience("agent#0@test/0123456789abcdef");
-      EXPECT_EQ(host.answer(host.call<proto::AgentInfoREQ>(), info), Status::ok);
+      EXPECT_EQ(host.answer(call, info), Status::ok);
     }
     EXPECT_EQ(host.closed(alice), CloseReason::done);
     const auto ack = host.one<proto::LoginACK>(alice);
@@ -81,8 +83,12 @@ class LoginPlugin : public testing::Test {
       host.answer(save, ack);
     }
   }
+  void agent_up(const std::string& id, std::optional<std::uint64_t> load, const std::string& address) {
+    host.up(id, {.load = load, .address = address});
+    urls[id] = {"tcp://" + address};
+  }
   void up() {
-    host.up("agent#0@test", {.load = 0, .address = "127.0.0.1:4000"});
+    agent_up("agent#0@test", 0, "127.0.0.1:4000");
     host.up("game#0@test", {.load = 0});
     host.up("data#0@test");
   }
@@ -111,7 +117,8 @@ class LoginPlugin : public testing::Test {
   const cm_frontend_options& frontend() { return host.memory().frontend()->options; }
 
   Host host{"login#0@test", settings()};
-  std::map<std::string, std::string> accounts;  // rows of the data service
+  std::map<std::string, std::string> accounts;           // rows of the data service
+  std::map<std::string, std::vector<std::string>> urls;  // by agent
 };
 
 TEST_F(LoginPlugin, OpensAFrontendThatDoesNotRoute) {
@@ -130,8 +137,8 @@ TEST_F(LoginPlugin, IsReachedByWebSocketTooAndShowsAPageOnlyWhenASettingWantsIt)
 }
 
 TEST_F(LoginPlugin, ClientIsToldTheLeastLoadedAgentAndGame) {
-  host.up("agent#0@test", {.load = 9, .address = "play0.example.org:4000"});
-  host.up("agent#1@test", {.load = 3, .address = "[2001:db8::1]:4001"});
+  agent_up("agent#0@test", 9, "play0.example.org:4000");
+  agent_up("agent#1@test", 3, "[2001:db8::1]:4001");
   host.up("game#0@test", {.load = 5});
   host.up("game#1@test", {.load = 4});
   const auto ack = log_in();
@@ -152,7 +159,7 @@ TEST_F(LoginPlugin, TokenIsBelievedByTheAgentThatItNames) {
   EXPECT_EQ(found.claims.game, "game#0@test");
   EXPECT_EQ(ack.uid(), "guest-ann");
   ASSERT_EQ(ack.urls_size(), 1);
-  EXPECT_EQ(ack.urls(0), "tcp://here:1");
+  EXPECT_EQ(ack.urls(0), "tcp://127.0.0.1:4000");
 }
 
 TEST_F(LoginPlugin, EveryTokenIsAnother) {
@@ -494,27 +501,62 @@ TEST_F(LoginPlugin, NoAgentIsAgentNotFound) {
 
 TEST_F(LoginPlugin, AgentsWithoutAnAddressForClientsAreAnAddressError) {
   host.up("agent#0@test", {.load = 0});
-  host.up("agent#1@test", {.load = 0, .address = "nowhere"});
+  agent_up("agent#1@test", 0, "nowhere");
   host.up("game#0@test", {.load = 0});
   EXPECT_EQ(log_in().result(), proto::AgentAddressError);
 }
 
 TEST_F(LoginPlugin, AgentWithoutAnAddressIsPassedOver) {
   host.up("agent#0@test", {.load = 0});
-  host.up("agent#1@test", {.load = 9, .address = "127.0.0.1:4001"});
-  host.up("agent#2@test", {.load = 8, .address = "127.0.0.1:4002"});
-  host.up("agent#3@test", {.address = "127.0.0.1:4003"});
+  agent_up("agent#1@test", 9, "127.0.0.1:4001");
+  agent_up("agent#2@test", 8, "127.0.0.1:4002");
+  agent_up("agent#3@test", std::nullopt, "127.0.0.1:4003");
   host.up("game#0@test", {.load = 0});
   host.down("agent#3@test");
   EXPECT_EQ(log_in().server().port(), 4002);
 }
 
 TEST_F(LoginPlugin, NoGameIsGameNotFound) {
-  host.up("agent#0@test", {.load = 0, .address = "127.0.0.1:4000"});
+  agent_up("agent#0@test", 0, "127.0.0.1:4000");
   const auto ack = log_in();
   EXPECT_EQ(ack.result(), proto::GameNotFound);
   EXPECT_FALSE(ack.has_server());
   EXPECT_EQ(ack.game_token(), "");
+}
+
+TEST_F(LoginPlugin, ServerIsTheAgentsAddressForTheTransportOfTheLogin) {
+  up();
+  urls["agent#0@test"] = {"tcp://127.0.0.1:4000", "ws://127.0.0.1:4001/", "wss://127.0.0.1:4002/"};
+  EXPECT_EQ(log_in({}, "203.0.113.7", CM_TRANSPORT_TCP).server().port(), 4000);
+  EXPECT_EQ(log_in({}, "203.0.113.7", CM_TRANSPORT_WS).server().port(), 4001);
+  EXPECT_EQ(log_in({}, "203.0.113.7", CM_TRANSPORT_WSS).server().port(), 4002);
+  EXPECT_EQ(log_in({}, "203.0.113.7", CM_TRANSPORT_TLS).server().port(), 4000);
+}
+
+TEST_F(LoginPlugin, AgentWithoutTcpLetsClientsIn) {
+  host.up("game#0@test", {.load = 0});
+  host.up("agent#0@test", {.load = 0, .address = "wss://127.0.0.1:4002/"});
+  urls["agent#0@test"] = {"wss://127.0.0.1:4002/"};
+  const auto ack = log_in({}, "203.0.113.7", CM_TRANSPORT_WSS);
+  EXPECT_EQ(ack.result(), proto::NoError);
+  EXPECT_EQ(ack.server().port(), 4002);
+}
+
+TEST_F(LoginPlugin, DemoIsAnotherNameOfTheGuestPlatform) {
+  up();
+  proto::LoginREQ req;
+  req.set_platform("demo");
+  req.set_uid("1234");
+  EXPECT_EQ(log_in(req).uid(), "guest-1234");
+  auto now = settings();
+  now.set_platform_aliases("web = guest");
+  EXPECT_EQ(host.change_settings(now), Status::ok);
+  EXPECT_EQ(log_in(req).result(), proto::PlatformOff);
+  req.set_platform("web");
+  EXPECT_EQ(log_in(req).result(), proto::NoError);
+  now.set_platform_aliases("guest");
+  EXPECT_EQ(host.change_settings(now), Status::ok);
+  EXPECT_EQ(log_in(req).result(), proto::NoError);  // the aliases stay when the new ones cannot be understood
 }
 
 TEST_F(LoginPlugin, FrontendThatCannotOpenRefusesTheService) {

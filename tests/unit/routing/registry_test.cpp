@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace cm::routing {
 namespace {
@@ -65,12 +68,50 @@ TEST_F(RegistryTest, AnIdThatIsUpOnAnotherHostIsRefusedWithTheCure) {
   EXPECT_NE(status.error().text.find("--index"), std::string::npos);
 }
 
-TEST_F(RegistryTest, PickTakesTheLowestLoad) {
-  for (const auto* id : {"game#0@dev", "game#1@dev", "game#2@dev"}) ASSERT_TRUE(registry.put(entry(id)));
+TEST_F(RegistryTest, PickTakesTheLowerLoadOfTwo) {
+  for (const auto* id : {"game#0@dev", "game#1@dev"}) ASSERT_TRUE(registry.put(entry(id)));
   registry.set_load(names.service("game#0@dev"), 5, 60'000);
   registry.set_load(names.service("game#1@dev"), 3, 60'000);
-  registry.set_load(names.service("game#2@dev"), 4, 60'000);
   EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("game"))->ref, names.service("game#1@dev"));
+}
+
+TEST_F(RegistryTest, PickNeverTakesTheHighestLoadOfMany) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back("game#" + std::to_string(i) + "@dev");
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    ASSERT_TRUE(registry.put(entry(ids[i].c_str())));
+    registry.set_load(names.service(ids[i]), i * 10'000, 60'000);
+  }
+  std::map<ServiceRef, int> picked;
+  for (int i = 0; i < 1'000; ++i) ++picked[Registry::pick(*registry.snapshot(), names.kind("game"))->ref];
+  EXPECT_FALSE(picked.contains(names.service(ids[4])));
+  EXPECT_GT(picked[names.service(ids[0])], picked[names.service(ids[2])]);
+}
+
+TEST_F(RegistryTest, PicksSpreadABurstBetweenTwoReports) {
+  for (const auto* id : {"game#0@dev", "game#1@dev"}) {
+    ASSERT_TRUE(registry.put(entry(id)));
+    registry.set_load(names.service(id), 0, 60'000);
+  }
+  std::map<ServiceRef, int> picked;
+  for (int i = 0; i < 300; ++i) {
+    // One of the two reports late, and not all of those who are on their way.
+    if (i == 100) registry.set_load(names.service("game#0@dev"), 20, 60'000);
+    ++picked[Registry::pick(*registry.snapshot(), names.kind("game"))->ref];
+  }
+  EXPECT_NEAR(picked[names.service("game#0@dev")], 150, 2);
+}
+
+TEST_F(RegistryTest, ReportTakesTheCountedPicksAway) {
+  for (const auto* id : {"game#0@dev", "game#1@dev"}) {
+    ASSERT_TRUE(registry.put(entry(id)));
+    registry.set_load(names.service(id), 0, 60'000);
+  }
+  const auto pick = [&] { return Registry::pick(*registry.snapshot(), names.kind("game"))->ref; };
+  for (int i = 0; i < 100; ++i) pick();
+  registry.set_load(names.service("game#0@dev"), 50, 60'000);
+  registry.set_load(names.service("game#1@dev"), 60, 60'000);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(pick(), names.service("game#0@dev"));
 }
 
 TEST_F(RegistryTest, PickBreaksTiesAtRandom) {

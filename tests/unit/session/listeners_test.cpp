@@ -112,16 +112,16 @@ TEST_F(Listeners, AreListedByNumberWithTheirUrls) {
   const auto all = gateway->listeners(owner);
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0].number, 1U);
-  EXPECT_EQ(all[0].url, "tcp://127.0.0.1:" + std::to_string(all[0].port));
+  EXPECT_EQ(all[0].urls.front(), "tcp://127.0.0.1:" + std::to_string(all[0].port));
   EXPECT_EQ(all[1].number, 2U);
   EXPECT_EQ(all[1].transport, Transport::ws);
-  EXPECT_EQ(all[1].url, "ws://127.0.0.1:" + std::to_string(port) + "/");
+  EXPECT_EQ(all[1].urls.front(), "ws://127.0.0.1:" + std::to_string(port) + "/");
 }
 
-TEST_F(Listeners, TheFirstNeedNotBeTcpAndThenThereIsNoAddressForIt) {
+TEST_F(Listeners, FirstNeedNotBeTcpAndThenItsAddressIsAUrl) {
   const auto opened = gateway->open(owner, frontend, listener);
   ASSERT_TRUE(opened.has_value());
-  EXPECT_EQ(opened->public_address, "");
+  EXPECT_EQ(opened->public_address, "ws://127.0.0.1:" + std::to_string(opened->port) + "/");
   EXPECT_EQ(gateway->listeners(owner).at(0).port, opened->port);
 }
 

@@ -134,7 +134,8 @@ class MemoryHost {
   // A shared entry of the KV is so from now on; nothing: it is gone. The service is told if it watches it. Since 1.1.
   void entry(const std::string& name, std::optional<std::string> value);
   // A client of the service's own frontend connected; a client is gone; its binding changed by itself.
-  void client_opened(const cm_client& client, const std::string& address = "203.0.113.7");
+  void client_opened(const cm_client& client, const std::string& address = "203.0.113.7",
+                     cm_transport transport = CM_TRANSPORT_TCP);
   void client_closed(const cm_client& client, cm_close_reason reason);
   void rebound(const cm_client& client, cm_service from, cm_service to);
   // A service is up from now on, or what is known of it changed; it went down: calls to it end with CM_UNAVAILABLE. The

@@ -72,7 +72,7 @@ class Stage {
   Client client();
   Client client(ServiceId agent);
   // One of the service's own frontend that comes from an address. Since 1.1.
-  Client client_at(const std::string& address);
+  Client client_at(const std::string& address, cm_transport transport = CM_TRANSPORT_TCP);
   // It is gone: on_client_closed.
   void disconnect(Client client, CloseReason reason = CloseReason::by_client);
   // Its binding changed by itself: on_rebound.

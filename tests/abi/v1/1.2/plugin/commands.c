@@ -171,6 +171,18 @@ static cm_status do_listeners(struct service *self, const cm_request *from, stru
   return CM_OK;
 }
 
+static cm_status do_protocol(struct service *self, const cm_request *from, struct text *out, int *later) {
+  const cm_host *host = self->host;
+  const cm_client own = {host->self, 0, 41};
+  const cm_client other = {host->self + 1, 0, 41};
+  (void)from, (void)later;
+  say(out, "default %d", self->client_protocol->set_default(host, 1));
+  say(out, ", client %d", self->client_protocol->set(host, &own, 2));
+  say(out, ", of another %d", self->client_protocol->set(host, &other, 2));
+  say(out, ", none %d", self->client_protocol->set(host, &own, 0));
+  return CM_OK;
+}
+
 static cm_status do_kv(struct service *self, const cm_request *from, struct text *out, int *later) {
   const cm_host *host = self->host;
   (void)from, (void)later;
@@ -225,7 +237,7 @@ static const struct {
     {"cancel", do_cancel},   {"offload", do_offload},     {"settings", do_settings}, {"metrics", do_metrics},
     {"log", do_log},         {"directory", do_directory}, {"channel", do_channel},   {"clients", do_clients},
     {"gateway", do_gateway}, {"host", do_host},           {"fault", do_fault},       {"events", do_events},
-    {"note", do_note},       {"listeners", do_listeners}, {"kv", do_kv},
+    {"note", do_note},       {"listeners", do_listeners}, {"kv", do_kv}, {"protocol", do_protocol},
 };
 
 cm_status run_command(struct service *self, const cm_message *message, struct text *out, int *later) {

@@ -60,6 +60,7 @@ static void *create(const cm_host *host) {
   self->gateway = host->get_extension(host, CM_EXT_GATEWAY);
   self->kv = host->get_extension(host, CM_EXT_KV);
   self->listeners = host->get_extension(host, CM_EXT_LISTENERS);
+  self->client_protocol = host->get_extension(host, CM_EXT_CLIENT_PROTOCOL);
   self->log = host->get_extension(host, CM_EXT_LOG);
   self->message = host->get_extension(host, CM_EXT_MESSAGE);
   self->metrics = host->get_extension(host, CM_EXT_METRICS);
@@ -144,6 +145,11 @@ static void on_client_opened(void *data, const cm_client *client) {
 static void on_client_address(void *data, const cm_client *client, const char *address) {
   struct service *self = data;
   say(&self->events, "client %u from %s; ", (unsigned)client->session, address);
+}
+
+static void on_client_origin(void *data, const cm_client *client, const cm_client_origin *origin) {
+  struct service *self = data;
+  say(&self->events, "client %u by %d from %s; ", (unsigned)client->session, origin->transport, origin->address);
 }
 
 static void on_entry(void *data, const cm_kv_entry *entry) {
@@ -246,6 +252,7 @@ static const void *get_extension(void *self, const char *id) {
   static const cm_plugin_directory directory = {sizeof directory, 0, on_service};
   static const cm_plugin_gateway gateway = {sizeof gateway, 0, on_client_opened, on_rebound};
   static const cm_plugin_client_address address = {sizeof address, 0, on_client_address};
+  static const cm_plugin_client_origin origin = {sizeof origin, 0, on_client_origin};
   static const cm_plugin_kv kv = {sizeof kv, 0, on_entry};
   static const cm_plugin_message message = {sizeof message, 0, on_reply};
   static const cm_plugin_offload offload = {sizeof offload, 0, on_job};
@@ -259,6 +266,7 @@ static const void *get_extension(void *self, const char *id) {
   if (strcmp(id, CM_EXT_DIRECTORY) == 0) return &directory;
   if (strcmp(id, CM_EXT_GATEWAY) == 0) return &gateway;
   if (strcmp(id, CM_EXT_CLIENT_ADDRESS) == 0) return &address;
+  if (strcmp(id, CM_EXT_CLIENT_ORIGIN) == 0) return &origin;
   if (strcmp(id, CM_EXT_KV) == 0) return &kv;
   if (strcmp(id, CM_EXT_MESSAGE) == 0) return &message;
   if (strcmp(id, CM_EXT_OFFLOAD) == 0) return &offload;

@@ -3,6 +3,8 @@
 
 #include <cellmesh/abi/channel.h>
 #include <cellmesh/abi/client_address.h>
+#include <cellmesh/abi/client_origin.h>
+#include <cellmesh/abi/client_protocol.h>
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/directory.h>
 #include <cellmesh/abi/gateway.h>
@@ -34,6 +36,7 @@ struct note {
 struct service {
   const cm_host *host;
   const cm_host_channel *channel;
+  const cm_host_client_protocol *client_protocol;
   const cm_host_clients *clients;
   const cm_host_directory *directory;
   const cm_host_gateway *gateway;

@@ -19,7 +19,8 @@ typedef struct cm_service_info {
   uint32_t index;
   uint32_t load_known;        /* 0 when it has not reported its load, or not lately */
   uint64_t load;              /* its load, in users */
-  const char *public_address; /* `host:port` for clients; empty when it has no frontend */
+  const char *public_address; /* `host:port` for clients by TCP; a URL as `wss://host:port/` when the first listener of
+                               * its frontend is of another transport (since 1.2); empty when it has no frontend */
 } cm_service_info;
 
 /* Host implements. Since 1.0. */
@@ -38,7 +39,8 @@ typedef struct cm_host_directory {
    * is unknown. [any-thread] */
   size_t (*name)(const cm_host *host, cm_service service, char *buffer, size_t size);
 
-  /* The least-loaded service of a kind that is up and not going down, ties broken at random; 0 when there is none.
+  /* A service of a kind that is up and not going down: of two chosen at random the less loaded one, counting what this
+   * host picked since the last report; 0 when there is none. Since 1.2; before, the least-loaded by report.
    * [service-thread] */
   cm_service (*pick)(const cm_host *host, const char *kind);
 

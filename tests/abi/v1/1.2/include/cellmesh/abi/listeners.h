@@ -29,7 +29,9 @@ typedef struct cm_listener_options {
   uint32_t struct_size;
   cm_transport transport;
   const char *address;           /* to listen on; empty: that of the frontend */
-  const char *public_host;       /* what clients are told to connect to; empty: that of the frontend */
+  const char *public_host;       /* what clients are told to connect to; empty: that of the frontend. A list of hosts,
+                                  * `host:port` (for the frontend's first listener) and URLs (for listeners of that
+                                  * transport), comma-separated; since 1.2, before that one host */
   uint32_t port;                 /* 0: any free one */
   uint32_t max_body;             /* bytes of a client's message body; 0: that of the frontend */
   uint32_t max_handshakes;       /* of TLS and WebSocket, at once; who comes beyond is closed; 0: 1,000 */
@@ -61,7 +63,9 @@ typedef struct cm_listener_info {
   uint32_t number; /* of the frontend's listeners, from 1 on */
   cm_transport transport;
   uint32_t port;
-  const char *url; /* for clients: `tcp://host:port`, `tls://host:port`, `ws://host:port/`, `wss://host:port/` */
+  const char *url;  /* for clients: `tcp://host:port`, `tls://host:port`, `ws://host:port/`, `wss://host:port/` */
+  const char *urls; /* all of them, the same first, with a space between two: several where public_host names several,
+                     * or the listener takes IPv4 and IPv6. Since 1.2 */
 } cm_listener_info;
 
 /* Host implements. CM_INVALID: bad options; CM_UNAVAILABLE: it cannot listen there, or cannot use the certificate, and
