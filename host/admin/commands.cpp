@@ -1,5 +1,6 @@
 #include "admin/commands.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -111,7 +112,10 @@ void settings_get(const Shared& s, const json::object& args, const Done& done) {
                    {"value", row.value},
                    {"default", row.default_value},
                    {"restart", row.restart},
-                   {"refused", row.refused.empty() ? json::value(nullptr) : json::value(row.refused)},
+                   {"running", row.running ? json::value(*row.running) : json::value(nullptr)},
+                   {"secret", row.secret},
+                   {"refused", row.why.empty() ? json::value(nullptr) : json::value(row.refused)},
+                   {"why", row.why.empty() ? json::value(nullptr) : json::value(row.why)},
                    {"help", row.help}});
   }
   if (out.empty() && !prefix->empty()) {
@@ -119,6 +123,27 @@ void settings_get(const Shared& s, const json::object& args, const Done& done) {
                             "\"; `cellmesh ctl settings get` lists all"));
   }
   done(json::value(std::move(out)));
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+// What a write came to: `agent/port is "9000" after restart of agent#0@dev: ...`.
+std::string written_sentence(const std::string& path, const discovery::Settings::Written& written) {
+  const std::string is = path + " is \"" + written.value + "\"";
+  if (!written.restart) return is + " now";
+  const bool of_all = std::count(path.begin(), path.end(), '/') == 1;
+  const std::string others = of_all ? ", and of each " + path.substr(0, path.find('/')) + " on other hosts" : "";
+  if (written.services.empty()) return is + " after restart of the services that it is for: it is read at start only";
+  if (written.differ.empty()) {
+    return is + ", as " + joined(written.services) + " runs already; after restart" +
+           (of_all ? " of each on other hosts" : "") + ": it is read at start only";
+  }
+  return is + " after restart of " + joined(written.services) + others +
+         ": it is read at start only; restart the host, or unload and load the plugin";
 }
 
 void settings_set(const Shared& s, const json::object& args, const Done& done) {
@@ -130,7 +155,10 @@ void settings_set(const Shared& s, const json::object& args, const Done& done) {
   // A number or a truth value is as good as its text.
   const std::string text = value->is_string() ? std::string(value->get_string()) : json::serialize(*value);
   s->settings.set(*path, text, force != nullptr && force->is_bool() && force->get_bool(),
-                  say(done, *path + " is \"" + text + "\" now"));
+                  [done, path = *path](const base::Result<discovery::Settings::Written>& written) {
+                    if (written.has_error()) return done(written.error());
+                    done(json::value(written_sentence(path, *written)));
+                  });
 }
 
 void routes_show(const Shared& s, const json::object& args, const Done& done) {

@@ -19,6 +19,7 @@
 
 #include "base/closest.hpp"
 #include "base/log.hpp"
+#include "base/secret.hpp"
 #include "bots/database.hpp"
 #include "bots/report.hpp"
 #include "bots/run.hpp"
@@ -83,7 +84,7 @@ base::Result<fs::path> find_plugin(const std::string& wanted) {
   return base::error("there is no robot \"" + wanted + "\" here or in " + folder + "; give the path of its .so");
 }
 
-// What --set and --scenario say, over the defaults.
+// What --set and --scenario say, over the defaults; `values` are for people.
 base::Result<std::string> robot_settings(const plugin::Manifest& manifest, const std::string& kind,
                                          const std::vector<std::pair<std::string, std::string>>& given,
                                          discovery::SettingValues& values) {
@@ -93,6 +94,7 @@ base::Result<std::string> robot_settings(const plugin::Manifest& manifest, const
     return base::error(manifest.name + " has no settings, and " + given.front().first + " is to be set");
   }
   for (const auto& field : declared->fields) values[field.name] = field.default_value;
+  discovery::SettingValues given_values;
   for (const auto& [name, value] : given) {
     const auto field =
         std::find_if(declared->fields.begin(), declared->fields.end(), [&](const auto& f) { return f.name == name; });
@@ -105,9 +107,12 @@ base::Result<std::string> robot_settings(const plugin::Manifest& manifest, const
     }
     auto checked = field->check(value);
     if (!checked) return base::error(name + ": " + checked.error().text);
-    values[name] = *checked;
+    values[name] = field->shown(*checked);
+    auto real = field->secret ? base::read_secret(*checked) : std::move(checked);
+    if (!real) return base::error(name + ": " + real.error().text);
+    given_values[name] = std::move(*real);
   }
-  return discovery::encode_settings(declared->fields, values);
+  return discovery::encode_settings(declared->fields, given_values);
 }
 
 // Room for a connection each, and what the program needs besides.
@@ -150,6 +155,7 @@ struct Wish {
   bots::RunConfig config;
   plugin::Manifest manifest;
   fs::path file;
+  std::string database;
   std::vector<std::pair<std::string, std::string>> parameters;
 };
 
@@ -176,15 +182,22 @@ base::Result<Wish> read_wish(const Arguments& arguments) {
     const std::string_view one = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), one.size() + 1));
     const auto equals = one.find('=');
-    if (equals == std::string_view::npos)
-      return base::error("--set is NAME=VALUE,..., and not \"" + std::string(one) + "\"");
+    if (equals == std::string_view::npos) return base::error("--set is NAME=VALUE,...; one of its parts has no `=`");
     given.emplace_back(one.substr(0, equals), one.substr(equals + 1));
   }
 
-  const std::string database = arguments.get("database");
+  auto read = base::read_secret(arguments.get("database"));
+  if (!read) return base::error("--database: " + read.error().text);
+  const std::string& database = wish.database = std::move(*read);
   if (!database.empty() && !database.starts_with("sqlite:") && !database.starts_with("postgresql://") &&
       !database.starts_with("postgres://")) {
     return base::error("--database is sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME");
+  }
+  // PostgreSQL's library would take the rest of such a password for a host, and name it in its errors.
+  if (const auto at = database.find('@');
+      !database.starts_with("sqlite:") && at != std::string::npos &&
+      (database.find('@', at + 1) != std::string::npos || database.find('/', database.find("://") + 3) < at)) {
+    return base::error("--database has an @ or / in its user or password; write them as %40 and %2F");
   }
 
   auto& config = wish.config;
@@ -257,8 +270,8 @@ int play(const Arguments& arguments, Wish& wish) {
     });
     if (interactive && !arguments.on("quiet")) std::cerr << "\n";
     report = bots::make_report(run, wish.parameters, memory);
-    if (const std::string uri = arguments.get("database"); !uri.empty()) {
-      bots::check_database(uri, run.expected_rows(), wish.manifest.descriptors, report);
+    if (!wish.database.empty()) {
+      bots::check_database(wish.database, run.expected_rows(), wish.manifest.descriptors, report);
     }
   }
   if (entry.deinit != nullptr) entry.deinit();
@@ -292,20 +305,24 @@ Command bots_command() {
           "whatever else the plugin checks. Ctrl-C brings the run to its end. `cellmesh manifest robot.so` lists the\n"
           "settings of the robot. They come by the login's way: by tls://, ws:// or wss:// they reach the agent "
           "likewise.\n",
-      .flags = {{"plugin", "FILE.so", "The robot: a file, or the name of a shipped one (robot)."},
-                {"count", "N", "How many play (100)."},
-                {"ramp", "N/s", "How many begin a second, or `all` (500/s)."},
-                {"scenario", "NAME", "What they do; the setting `scenario` of the robot."},
-                {"set", "NAME=VALUE,...", "Other settings of the robot.", ","},
-                {"duration", "TIME", "How long they play once all have begun: 60s, 5m (30s)."},
-                {"grace", "TIME", "How long what is open at the end may take (20s)."},
-                {"timeout", "TIME", "How long a step of a login may take (20s)."},
-                {"seed", "N", "Who the robots are, and what chance does; random otherwise."},
-                {"database", "URI", "Compare with the game's database at the end: sqlite:PATH or postgresql://..."},
-                {"report", "FILE.html", "Write the report with its plots."},
-                {"json", "", "Print the report as JSON, for programs."},
-                {"quiet", "", "No progress line."},
-                {"log", "LEVEL", "What of the robots' log is shown (warning)."}},
+      .flags =
+          {{"plugin", "FILE.so", "The robot: a file, or the name of a shipped one (robot)."},
+           {"count", "N", "How many play (100)."},
+           {"ramp", "N/s", "How many begin a second, or `all` (500/s)."},
+           {"scenario", "NAME", "What they do; the setting `scenario` of the robot."},
+           {"set", "NAME=VALUE,...", "Other settings of the robot.", ",", true},
+           {"duration", "TIME", "How long they play once all have begun: 60s, 5m (30s)."},
+           {"grace", "TIME", "How long what is open at the end may take (20s)."},
+           {"timeout", "TIME", "How long a step of a login may take (20s)."},
+           {"seed", "N", "Who the robots are, and what chance does; random otherwise."},
+           {"database", "URI",
+            "Compare with the game's database at the end: sqlite:PATH or postgresql://..., or file:PATH or env:NAME "
+            "that holds it.",
+            "", true},
+           {"report", "FILE.html", "Write the report with its plots."},
+           {"json", "", "Print the report as JSON, for programs."},
+           {"quiet", "", "No progress line."},
+           {"log", "LEVEL", "What of the robots' log is shown (warning)."}},
       .run = run};
   const auto login = login_flags();
   command.flags.insert(command.flags.end(), login.begin(), login.end());

@@ -9,6 +9,7 @@
 
 #include "admin/client.hpp"
 #include "admin/socket_dir.hpp"
+#include "base/operator_text.hpp"
 #include "cli/command.hpp"
 #include "cli/ctl_actions.hpp"
 #include "cli/render.hpp"
@@ -48,7 +49,8 @@ int run(const Arguments& arguments) {
   if (args.has_error()) return usage(args.error().text);
 
   const char* env = std::getenv("CELLMESH_ADMIN_SOCKET");
-  const auto socket = find_host(arguments.get("admin-socket", env != nullptr ? env : ""), admin::socket_dirs());
+  const std::string named = arguments.get("admin-socket", env != nullptr ? env : "");
+  const auto socket = find_host(std::string(base::trimmed(named)), admin::socket_dirs());
   if (socket.has_error()) return fail(socket.error().text);
   const auto result = admin::ask(*socket, action.command, *args);
   if (result.has_error()) return fail(printable(result.error().text));

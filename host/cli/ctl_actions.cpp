@@ -65,6 +65,7 @@ Args clients_args(Words words, const Arguments& flags) {
 
 Args set_args(Words words, const Arguments& flags) {
   json::object out = keyed<2>(words, {"path", "value"});
+  if (words[1] == "-") out["value"] = std::string(std::istreambuf_iterator<char>(std::cin), {});  // no secret in `ps`
   if (flags.on("force")) out["force"] = true;
   return out;
 }
@@ -184,9 +185,24 @@ std::string show_clients(const json::value& result) {
   return out;
 }
 
+// What needs a restart says so, with what runs until then.
 std::string show_settings(const json::value& result) {
-  return result.is_array() ? render_table(result.get_array(), "this host has no settings yet", "instance,restart")
-                           : render(result);
+  const json::array* rows = result.if_array();
+  if (rows == nullptr) return render(result);
+  json::array lines;
+  for (const json::value& one : *rows) {
+    json::object line = one.is_object() ? one.get_object() : json::object();
+    const json::value* restart = line.if_contains("restart");
+    const json::value* running = line.if_contains("running");
+    std::string applies = restart != nullptr && *restart == json::value(true) ? "after restart" : "at once";
+    if (running != nullptr && running->is_string()) {
+      applies = "pending: runs with \"" + std::string(running->get_string()) + "\" until restart";
+    }
+    line["restart"] = applies;
+    lines.push_back(std::move(line));
+  }
+  std::string left_out = "instance,running,secret,why";
+  return render_table(lines, "this host has no settings yet", left_out);
 }
 
 // One line a rule.
@@ -223,7 +239,7 @@ constexpr std::array<CtlAction, 15> kActions{{
     {"settings get", "[PREFIX]", "settings.get", "Settings, their values and what they mean.", 0, 1, prefix_args,
      show_settings},
     {"settings set", "PATH VALUE", "settings.set",
-     "Changes agent/heartbeat_sec, or agent/0@dev/heartbeat_sec for one; --force: unchecked.", 2, 2, set_args,
+     "Changes agent/max_body, or agent/0@dev/max_body for one; -: from standard input; --force.", 2, 2, set_args,
      show_rows},
     {"routes show", "[SERVICE]", "routes.show", "Which service gets which client message.", 0, 1, service_args,
      show_routes},

@@ -22,7 +22,8 @@ base::Error unknown(std::span<const Flag> flags, std::string_view arg, std::stri
                      (meant.empty() ? "; --help lists them" : "; did you mean --" + std::string(meant) + "?"));
 }
 
-base::Error given_twice(const std::string& flag, const std::string& first, const std::string& second) {
+base::Error given_twice(const std::string& flag, bool secret, const std::string& first, const std::string& second) {
+  if (secret) return base::error(flag + " is given twice; give one");
   return base::error(flag + " is given twice, \"" + first + "\" and \"" + second + "\"; give one");
 }
 
@@ -70,7 +71,7 @@ base::Result<Arguments> parse_arguments(std::span<const Flag> flags, std::span<c
     const std::string value = equal == std::string::npos ? args[++i] : arg.substr(equal + 1);
     const auto [before, is_first] = out.flags.try_emplace(flag->name, value);
     if (is_first) continue;
-    if (flag->separator.empty()) return given_twice(written, before->second, value);
+    if (flag->separator.empty()) return given_twice(written, flag->secret, before->second, value);
     before->second += flag->separator + value;
   }
   return out;

@@ -17,6 +17,7 @@ struct Flag {
   std::string value;  // what stands for its value in the help
   std::string help;
   std::string separator = {};  // of a list: given again, its values are joined by it; any other value is given once
+  bool secret = false;         // its value may hold a secret: hide_secrets()
 };
 
 // What a command line holds, checked against the flags that there are. Of a switch given twice, the last one counts.

@@ -40,6 +40,7 @@ Command host_command() {
   for (const auto& option : gateway::bootstrap_options()) {
     if (option.flag.empty()) continue;
     command.flags.push_back({std::string(option.flag), std::string(option.value), std::string(option.help)});
+    command.flags.back().secret = option.secret;
     if (option.flag == "set") command.flags.back().separator = ";";
   }
   command.flags.insert(

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/operator_text.hpp"
 #include "discovery/consul_lookup.hpp"
 #include "gateway/bootstrap.hpp"
 
@@ -14,7 +15,7 @@ using LoginFinder = std::function<base::Result<net::Address>()>;
 
 std::string from_env(const char* name) {
   const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
+  return std::string(base::trimmed(value != nullptr ? value : ""));
 }
 
 // The address of a login service that Consul says is up.

@@ -72,7 +72,7 @@ json::object field_json(const discovery::SettingField& field) {
   json::object out{{"name", field.name},
                    {"number", field.number},
                    {"type", type_name(field.type)},
-                   {"default", field.default_value}};
+                   {"default", field.shown(field.default_value)}};
   if (field.min) out["min"] = *field.min;
   if (field.max) out["max"] = *field.max;
   if (field.list) {
@@ -83,6 +83,7 @@ json::object field_json(const discovery::SettingField& field) {
   if (!field.choices.empty()) out["choices"] = json::array(field.choices.begin(), field.choices.end());
   out["help"] = field.help;
   out["restart"] = field.restart;
+  out["secret"] = field.secret;
   return out;
 }
 
@@ -104,8 +105,9 @@ std::string settings_text(const plugin::Manifest::Settings& settings) {
   Table table({"SETTING", "TYPE", "DEFAULT", "ALLOWED", "HELP"});
   for (const auto& field : settings.fields) {
     table.add({printable(field.name), type_text(field),
-               field.default_value.empty() ? "\"\"" : printable(field.default_value), printable(allowed(field)),
-               printable(field.help) + (field.restart ? " (next start)" : "")});
+               field.default_value.empty() ? "\"\"" : printable(field.shown(field.default_value)),
+               printable(allowed(field)),
+               printable(field.help) + (field.restart ? " (after restart)" : "") + (field.secret ? " (secret)" : "")});
   }
   return table.text();
 }

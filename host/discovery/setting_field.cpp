@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "base/log.hpp"
+#include "base/operator_text.hpp"
+#include "base/secret.hpp"
 #include "base/utf8.hpp"
 #include "discovery/settings.hpp"
 
@@ -14,12 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxText = 64U << 10U;
 
-std::string_view trimmed(std::string_view text) {
-  static constexpr std::string_view kSpace = " \t\r\n";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
+using base::trimmed;
 
 template <class Number>
 std::string spelled(Number value) {
@@ -113,9 +110,16 @@ base::Result<std::string> check_number(const SettingField& field, std::string_vi
 }
 
 base::Result<std::string> check_bool(std::string_view value) {
-  const std::string_view word = trimmed(value);
-  if (word != "true" && word != "false") return refuse(value, "true or false");
-  return std::string(word);
+  if (value != "true" && value != "false") return refuse(value, "true or false");
+  return std::string(value);
+}
+
+// As routing::ServiceName has it.
+bool is_kind(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '-';
+  });
 }
 
 base::Result<std::string> check_text(const SettingField& field, std::string_view value) {
@@ -123,15 +127,13 @@ base::Result<std::string> check_text(const SettingField& field, std::string_view
     if (value.size() > kMaxText)
       return base::error("a text of " + std::to_string(value.size()) + " bytes is longer than " +
                          std::to_string(kMaxText));
-    // A plugin's parser refuses a message with another text in a string.
-    if (!base::is_utf8(value)) return refuse(value, "UTF-8 text");
+    if (field.kind && !is_kind(value) && value != field.default_value)
+      return refuse(value, "a kind of service: 1 to 64 letters, digits, '_', '.' or '-'");
     return std::string(value);
   }
-  if (std::find(field.choices.begin(), field.choices.end(), trimmed(value)) != field.choices.end())
-    return std::string(trimmed(value));
   if (std::find(field.choices.begin(), field.choices.end(), value) != field.choices.end()) return std::string(value);
   std::string all;
-  for (const std::string& choice : field.choices) all += (all.empty() ? "\"" : ", \"") + choice + "\"";
+  for (const std::string& choice : field.choices) all += (all.empty() ? "" : ", ") + ("\"" + choice + "\"");
   return refuse(value, field.choices.size() == 1 ? all : "one of " + all);
 }
 
@@ -193,23 +195,33 @@ void encode(std::string& out, const SettingField& field, std::string_view value)
 }  // namespace
 
 base::Result<std::string> SettingField::check(std::string_view value) const {
+  // What the plugin's author wrote holds, whatever a person may write: older code generators let anything pass.
+  const bool declared = value == default_value || std::find(choices.begin(), choices.end(), value) != choices.end();
+  if (type == SettingType::text && declared && base::is_utf8(value)) return check_text(*this, value);
+  const auto clean =
+      base::clean_text(value, type == SettingType::text ? base::TextForm::line_or_pem : base::TextForm::line);
+  if (!clean) return clean.error();
   switch (type) {
     case SettingType::boolean:
-      return check_bool(value);
+      return check_bool(*clean);
     case SettingType::int32:
-      return check_number<std::int32_t>(*this, value);
+      return check_number<std::int32_t>(*this, *clean);
     case SettingType::int64:
-      return check_number<std::int64_t>(*this, value);
+      return check_number<std::int64_t>(*this, *clean);
     case SettingType::uint32:
-      return check_number<std::uint32_t>(*this, value);
+      return check_number<std::uint32_t>(*this, *clean);
     case SettingType::uint64:
-      return check_number<std::uint64_t>(*this, value);
+      return check_number<std::uint64_t>(*this, *clean);
     case SettingType::real:
-      return check_number<double>(*this, value);
+      return check_number<double>(*this, *clean);
     case SettingType::text:
       break;
   }
-  return check_text(*this, value);
+  return check_text(*this, *clean);
+}
+
+std::string SettingField::shown(std::string_view value) const {
+  return secret ? base::masked(value, url) : std::string(value);
 }
 
 std::string encode_settings(const std::vector<SettingField>& fields, const SettingValues& values) {

@@ -8,6 +8,8 @@
 
 #include "base/closest.hpp"
 #include "base/log.hpp"
+#include "base/operator_text.hpp"
+#include "base/secret.hpp"
 #include "discovery/declared_settings.hpp"
 
 namespace cm::discovery {
@@ -41,7 +43,7 @@ struct Settings::Impl : std::enable_shared_from_this<Settings::Impl> {
   using Declared = std::shared_ptr<DeclaredSettings>;
   using Name = std::pair<std::string, std::string>;  // service and instance
 
-  explicit Impl(Discovery& d) : discovery(d) {}
+  Impl(Discovery& d, std::function<void()> changed) : discovery(d), on_kinds(std::move(changed)) {}
 
   void on_kv(const Discovery::KvMap& reported, bool lost);
   void refresh(DeclaredSettings& declared);
@@ -51,14 +53,20 @@ struct Settings::Impl : std::enable_shared_from_this<Settings::Impl> {
   void on_written(const std::string& key, const base::Status& status);
   void warn_unknown();
   [[nodiscard]] std::set<std::string_view> names_of(std::string_view service, std::string_view instance) const;
-  base::Result<std::pair<std::string, std::string>> check_write(const std::string& path, const std::string& value,
-                                                                bool force) const;
+  struct Write {
+    std::string key, value;
+    Written written;
+  };
+  base::Result<Write> check_write(const std::string& path, const std::string& value, bool force) const;
+  void complete(Write& write, const std::string& setting, const std::string& instance) const;
 
   Discovery& discovery;
+  const std::function<void()> on_kinds;
   mutable std::mutex mutex;  // guards all below; never held in a callback or a call of discovery's
   bool known = false;
   Discovery::KvMap kv;  // as reported; what was lost is kept in it with version 0 until it is there again
   std::map<Name, Declared> declared;
+  std::map<Name, std::string> former;  // the instance that had this name in earlier versions
   std::set<std::string> warned;
   std::deque<std::pair<std::string, std::string>> writes;
   std::set<std::string> queued;  // keys in `writes` or under way
@@ -89,6 +97,7 @@ void Settings::Impl::on_kv(const Discovery::KvMap& reported, bool lost) {
 // [discovery's thread]
 void Settings::Impl::refresh(DeclaredSettings& d) {
   Change change;
+  std::vector<std::string> shown;
   {
     const std::lock_guard lock(mutex);
     const bool first = !d.applied();
@@ -96,10 +105,15 @@ void Settings::Impl::refresh(DeclaredSettings& d) {
     if (!first && change.changed.empty()) return;
     if (first) change.changed.clear();
     change.values = d.values();
+    change.unusable = d.unusable();
+    for (const std::string& name : change.changed) shown.push_back(d.shown(name));
   }
-  for (const std::string& name : change.changed)
-    out().info("setting changed service={} instance={} setting={} value={}", d.service(), d.instance(), name,
-               base::log_value(change.values[name]));
+  const bool kinds =
+      on_kinds && std::any_of(d.fields().begin(), d.fields().end(), [](const auto& f) { return f.kind; });
+  if (kinds) on_kinds();
+  for (std::size_t i = 0; i < shown.size(); ++i)
+    out().info("setting changed service={} instance={} setting={} value={}", d.service(), d.instance(),
+               change.changed[i], base::log_value(shown[i]));
   d.on_change.call(change);
 }
 
@@ -173,7 +187,15 @@ void Settings::Impl::warn_unknown() {
   for (const auto& [key, entry] : kv) {
     const auto words = split(std::string_view(key).substr(kSettingsPrefix.size()));
     if (words.size() < 2 || words.size() > 3 || warned.contains(key) || warned.size() >= kMaxWarned) continue;
-    const auto names = names_of(words[0], words.size() == 3 ? words[1] : std::string_view());
+    const std::string_view instance = words.size() == 3 ? words[1] : std::string_view();
+    const auto moved = former.find({std::string(words[0]), std::string(instance)});
+    if (moved != former.end() && names_of(words[0], moved->second).contains(words.back())) {
+      warned.insert(key);
+      out().info("{} is read by the host named {} alone; this one reads {}", base::log_value(key),
+                 base::log_value(instance), setting_key(words[0], moved->second, words.back()));
+      continue;
+    }
+    const auto names = names_of(words[0], instance);
     if (names.empty() || names.contains(words.back())) continue;
     warned.insert(key);
     const std::vector<std::string_view> candidates(names.begin(), names.end());
@@ -182,39 +204,63 @@ void Settings::Impl::warn_unknown() {
   }
 }
 
-base::Result<std::pair<std::string, std::string>> Settings::Impl::check_write(const std::string& path,
-                                                                              const std::string& value,
-                                                                              bool force) const {
+base::Result<Settings::Impl::Write> Settings::Impl::check_write(const std::string& path, const std::string& value,
+                                                                bool force) const {
   const auto words = split(path);
   const bool of_instance = words.size() == 3;
   if (words.size() < 2 || words.size() > 3 || std::any_of(words.begin(), words.end(), [](auto w) { return w.empty(); }))
-    return base::error(base::log_value(path) + " is no setting; write service/setting or service/index@group/setting");
-  if (of_instance && !is_instance(words[1]))
+    return base::error(base::log_value(path) +
+                       " is no setting; write service/setting, service/index@group/setting or host/NAME/setting");
+  if (of_instance && words[0] != kHostSettings && !is_instance(words[1]))
     return base::error(base::log_value(words[1]) + " is no instance; write index@group, such as 0@dev");
-  std::string key = std::string(kSettingsPrefix) + path;
+  Write write{std::string(kSettingsPrefix) + path, {}, {}};
+  const std::string instance(of_instance ? words[1] : std::string_view());
+  const std::string setting(words.back());
   const std::lock_guard lock(mutex);
   const auto names = names_of(words[0], {});
   if (names.empty()) {
-    if (force) return std::pair(std::move(key), value);
-    return base::error("this host runs no service " + base::log_value(words[0]) +
-                       " with settings, so the value cannot be checked; ask a host that does, or force it");
+    if (!force) {
+      return base::error("this host runs no service " + base::log_value(words[0]) +
+                         " with settings, so the value cannot be checked; ask a host that does, or force it");
+    }
+    auto clean = base::clean_text(value, base::TextForm::line_or_pem);
+    if (!clean) return base::error(base::log_value(path) + ": " + clean.error().text);
+    write.value = std::move(*clean);
+    write.written.value = base::kMasked;  // nobody here knows whether it is a secret
+    return write;
   }
   for (const auto& [name, d] : declared) {
     if (name.first != words[0] ||
-        (of_instance && names_of(words[0], words[1]).contains(words[2]) && name.second != words[1]))
+        (of_instance && names_of(words[0], instance).contains(setting) && name.second != instance))
       continue;
-    const SettingField* field = d->field(words.back());
+    const SettingField* field = d->field(setting);
     if (field == nullptr) continue;
     auto good = field->check(value);
-    if (good) return std::pair(std::move(key), std::move(*good));
-    return base::error(base::log_value(path) + ": " + good.error().text);
+    if (!good) return base::error(base::log_value(path) + ": " + good.error().text);
+    write.value = std::move(*good);
+    write.written.value = field->shown(write.value);
+    write.written.restart = field->restart;
+    complete(write, setting, instance);
+    return write;
   }
   const std::vector<std::string_view> candidates(names.begin(), names.end());
-  return base::error(base::log_value(words[0]) + " has no setting " + base::log_value(words.back()) +
-                     base::did_you_mean(words.back(), candidates));
+  return base::error(base::log_value(words[0]) + " has no setting " + base::log_value(setting) +
+                     base::did_you_mean(setting, candidates));
 }
 
-Settings::Settings(Discovery& discovery) : impl_(std::make_shared<Impl>(discovery)) {
+// Adds who on this host takes the value: not an instance that has a value of its own.
+void Settings::Impl::complete(Write& write, const std::string& setting, const std::string& instance) const {
+  const std::string_view service = split(std::string_view(write.key).substr(kSettingsPrefix.size()))[0];
+  for (const auto& [name, d] : declared) {
+    if (name.first != service || d->field(setting) == nullptr) continue;
+    if (instance.empty() ? kv.contains(setting_key(service, name.second, setting)) : name.second != instance) continue;
+    write.written.services.push_back(d->label());
+    if (d->runs_without(setting, write.value)) write.written.differ.push_back(d->label());
+  }
+}
+
+Settings::Settings(Discovery& discovery, std::function<void()> on_kinds)
+    : impl_(std::make_shared<Impl>(discovery, std::move(on_kinds))) {
   discovery.watch_kv(std::string(kSettingsPrefix),
                      [weak = std::weak_ptr(impl_)](const Discovery::KvMap& kv, bool lost) {
                        if (const auto self = weak.lock()) self->on_kv(kv, lost);
@@ -232,12 +278,20 @@ Settings::~Settings() {
 }
 
 void Settings::declare(const std::string& service, const std::string& instance, std::vector<SettingField> fields,
-                       SettingValues overrides, std::function<void(const Change&)> on_change) {
+                       SettingValues overrides, std::function<void(const Change&)> on_change,
+                       const std::string& former) {
+  Impl::Declared before;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (const auto it = impl_->declared.find({service, instance}); it != impl_->declared.end()) before = it->second;
+  }
   undeclare(service, instance);
   auto d = std::make_shared<DeclaredSettings>(service, instance, std::move(fields), overrides, std::move(on_change));
+  if (before) d->continue_from(*before);
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->declared[{service, instance}] = d;
+    if (!former.empty() && former != instance) impl_->former[{service, former}] = instance;
   }
   impl_->discovery.post([weak = std::weak_ptr(impl_), d] {
     const auto self = weak.lock();
@@ -265,12 +319,24 @@ void Settings::undeclare(const std::string& service, const std::string& instance
   d->on_change.end();
 }
 
-SettingValues Settings::preview(const std::string& service, const std::string& instance,
-                                std::vector<SettingField> fields, const SettingValues& overrides) const {
+Settings::Change Settings::preview(const std::string& service, const std::string& instance,
+                                   std::vector<SettingField> fields, const SettingValues& overrides) const {
   DeclaredSettings declared(service, instance, std::move(fields), overrides, {});
   const std::lock_guard lock(impl_->mutex);
   (void)declared.apply(impl_->kv);
-  return declared.values();
+  return {declared.values(), {}, declared.unusable()};
+}
+
+std::set<std::string> Settings::kinds() const {
+  std::set<std::string> all;
+  const std::lock_guard lock(impl_->mutex);
+  for (const auto& [name, d] : impl_->declared) {
+    const auto values = d->values();
+    for (const SettingField& field : d->fields()) {
+      if (field.kind && !values.at(field.name).empty()) all.insert(values.at(field.name));
+    }
+  }
+  return all;
 }
 
 SettingValues Settings::values(const std::string& service, const std::string& instance) const {
@@ -288,10 +354,32 @@ std::vector<Settings::Row> Settings::rows() const {
   return all;
 }
 
-void Settings::set(const std::string& path, const std::string& value, bool force, Discovery::Done done) {
-  auto entry = impl_->check_write(path, value, force);
-  if (entry) return impl_->discovery.put(entry->first, entry->second, std::move(done));
-  impl_->discovery.post([error = entry.error(), done = std::move(done)] { done(error); });
+void Settings::reread_secrets() {
+  impl_->discovery.post([weak = std::weak_ptr(impl_)] {
+    const auto self = weak.lock();
+    if (!self) return;
+    std::vector<Impl::Declared> readers;
+    {
+      const std::lock_guard lock(self->mutex);
+      for (const auto& [name, d] : self->declared) {
+        if (d->applied() && d->reads_files()) readers.push_back(d);
+      }
+    }
+    for (const auto& d : readers) self->refresh(*d);
+  });
+}
+
+void Settings::set(const std::string& path, const std::string& value, bool force, WriteDone done) {
+  auto write = impl_->check_write(path, value, force);
+  if (!write) {
+    impl_->discovery.post([error = write.error(), done = std::move(done)] { done(error); });
+    return;
+  }
+  impl_->discovery.put(write->key, write->value,
+                       [written = write->written, done = std::move(done)](const base::Status& status) {
+                         if (status) return done(written);
+                         done(status.error());
+                       });
 }
 
 }  // namespace cm::discovery

@@ -10,6 +10,7 @@
 
 #include "admin/socket_dir.hpp"
 #include "base/host_port.hpp"
+#include "base/operator_text.hpp"
 #include "gateway/bootstrap_yaml.hpp"
 #include "gateway/plugin_set.hpp"
 
@@ -142,21 +143,20 @@ Status read_plugins(std::optional<std::vector<std::string>>& out, const std::str
 
 // `agent/transports=tcp,tls; login/port=0`
 Status read_settings(std::map<std::string, std::map<std::string, std::string>>& out, std::string_view text) {
-  constexpr std::string_view kSpace = " \t\n";
   while (!text.empty()) {
     const std::size_t semicolon = text.find(';');
-    std::string_view one = text.substr(0, semicolon);
+    const std::string_view one = base::trimmed(text.substr(0, semicolon));
     text = semicolon == std::string_view::npos ? std::string_view() : text.substr(semicolon + 1);
-    one.remove_prefix(std::min(one.size(), one.find_first_not_of(kSpace)));
-    one = one.substr(0, one.find_last_not_of(kSpace) + 1);
     if (one.empty()) continue;
     const std::size_t equals = one.find('=');
-    const std::string_view name = one.substr(0, equals);
-    const std::size_t slash = name.find('/');
-    if (equals == std::string_view::npos || slash == 0 || slash >= name.size() - 1) {
+    const auto name = base::clean_text(one.substr(0, equals));
+    const std::size_t slash = name ? name->find('/') : 0;
+    if (equals == std::string_view::npos || slash == 0 || slash >= name->size() - 1) {
       return error("must be settings such as agent/heartbeat_sec=10; login/timeout_sec=5");
     }
-    out[std::string(name.substr(0, slash))][std::string(name.substr(slash + 1))] = one.substr(equals + 1);
+    auto value = base::clean_text(one.substr(equals + 1), base::TextForm::line_or_pem);
+    if (!value) return error("has a bad value of " + *name + ": " + value.error().text);
+    out[name->substr(0, slash)][name->substr(slash + 1)] = std::move(*value);
   }
   return {};
 }
@@ -172,11 +172,11 @@ constexpr BootstrapOption kOptions[]{
      [](Bootstrap& b, const std::string& v) { return read_number(b.login_ws_port.emplace(), v, 65535); }},
     {"set", "CELLMESH_SET", "set", "SETTINGS",
      "With --dev: values of settings, agent/transports=tcp,tls; login/port=0.", false,
-     [](Bootstrap& b, const std::string& v) { return read_settings(b.settings, v); }},
+     [](Bootstrap& b, const std::string& v) { return read_settings(b.settings, v); }, true},
     {"consul.url", "CELLMESH_CONSUL", "consul", "URL", "Where Consul is, such as http://127.0.0.1:8500.", false,
      [](Bootstrap& b, const std::string& v) { return read_url(b.consul_url, v); }},
     {"consul.token", "CELLMESH_CONSUL_TOKEN", "", "TOKEN", "Consul's ACL token.", false,
-     [](Bootstrap& b, const std::string& v) { return read_token(b.consul_token, v); }},
+     [](Bootstrap& b, const std::string& v) { return read_token(b.consul_token, v); }, true},
     {"consul.ca", "CELLMESH_CONSUL_CA", "", "FILE", "Certificates that Consul's own is checked with (PEM).", true,
      [](Bootstrap& b, const std::string& v) { return read_existing_file(b.consul_ca, v); }},
     {"mesh", "CELLMESH_MESH", "mesh", "NAME", "Name of the mesh; hosts of different ones do not link (default).", false,
@@ -230,10 +230,17 @@ std::string absolute(const std::string& path, const fs::path& from) {
   return path.empty() ? path : (from / path).lexically_normal().string();
 }
 
+// As its author meant it.
+base::Result<std::string> clean(const BootstrapOption& option, const std::string& text, const std::string& place) {
+  auto good = base::clean_text(text, option.key == "set" ? base::TextForm::lines : base::TextForm::line);
+  if (!good) return error(place + ": " + good.error().text);
+  return good;
+}
+
 base::Result<Layers> collect(const BootstrapInput& input) {
   Layers layers;
   const char* file_of_env = input.env("CELLMESH_BOOTSTRAP");
-  std::string file = file_of_env != nullptr ? file_of_env : "";
+  std::string file(base::trimmed(file_of_env != nullptr ? file_of_env : ""));
   if (const auto flag = input.flags.find("bootstrap"); flag != input.flags.end()) file = flag->second;
   const fs::path here = fs::current_path();
   if (!file.empty()) {
@@ -245,19 +252,26 @@ base::Result<Layers> collect(const BootstrapInput& input) {
     for (const auto& option : kOptions) {
       const auto value = values->find(std::string(option.key));
       if (value == values->end()) continue;
-      if (option.path) value->second.text = absolute(value->second.text, folder);
+      auto text = clean(option, value->second.text, value->second.place);
+      if (!text) return text.error();
+      value->second.text = option.path ? absolute(*text, folder) : *text;
       layers[option.key] = {value->second, Rank::file};
     }
   }
   for (const auto& option : kOptions) {
-    const auto lay = [&](const std::string& text, std::string place, Rank rank) {
-      layers[option.key] = {{option.path ? absolute(text, here) : text, std::move(place)}, rank};
+    const auto lay = [&](const std::string& given, const std::string& place, Rank rank) -> Status {
+      const auto text = clean(option, given, place);
+      if (!text) return text.error();
+      if (text->empty() && rank == Rank::environment) return {};
+      layers[option.key] = {{option.path ? absolute(*text, here) : *text, place}, rank};
+      return {};
     };
-    const char* env = input.env(std::string(option.env).c_str());
-    if (env != nullptr && *env != '\0') lay(env, std::string(option.env), Rank::environment);
+    if (const char* env = input.env(std::string(option.env).c_str()); env != nullptr) {
+      if (auto laid = lay(env, std::string(option.env), Rank::environment); !laid) return laid.error();
+    }
     const auto flag = input.flags.find(option.flag);
-    if (!option.flag.empty() && flag != input.flags.end())
-      lay(flag->second, "--" + std::string(option.flag), Rank::flag);
+    if (option.flag.empty() || flag == input.flags.end()) continue;
+    if (auto laid = lay(flag->second, "--" + std::string(option.flag), Rank::flag); !laid) return laid.error();
   }
   return layers;
 }
@@ -324,11 +338,12 @@ base::Result<Bootstrap> load_bootstrap(const BootstrapInput& input) {
     const auto given = layers->find(option.key);
     if (given == layers->end()) continue;
     if (auto applied = option.apply(bootstrap, given->second.text); applied.has_error()) {
-      const bool secret = option.key == "consul.token";
-      return error(given->second.place + (secret ? "" : " is \"" + given->second.text + "\", and") + " " +
+      return error(given->second.place + (option.secret ? "" : " is \"" + given->second.text + "\", and") + " " +
                    applied.error().text);
     }
   }
+  const auto set = layers->find("set");
+  bootstrap.settings_on_command_line = set != layers->end() && set->second.rank == Rank::flag;
   if (auto settled = settle_discovery(bootstrap, *layers); settled.has_error()) return settled.error();
   if (bootstrap.plugin_dir.empty()) {
     if (auto found = find_plugins(bootstrap, input.program); found.has_error()) return found.error();

@@ -39,6 +39,7 @@ struct Bootstrap {
   std::optional<std::uint32_t> login_ws_port;
   // With `dev`: values of settings, by service and name, which hold until they are changed.
   std::map<std::string, std::map<std::string, std::string>> settings;
+  bool settings_on_command_line = false;  // where other users of the machine may have read them
 };
 
 // One value of the bootstrap, as it is called in each of its sources.
@@ -50,6 +51,7 @@ struct BootstrapOption {
   std::string_view help;
   bool path = false;
   base::Status (*apply)(Bootstrap& bootstrap, const std::string& value) = nullptr;
+  bool secret = false;  // a refusal does not quote it
 };
 std::span<const BootstrapOption> bootstrap_options();
 
@@ -60,7 +62,8 @@ struct BootstrapInput {
 };
 
 // Defaults, then the bootstrap file, then CELLMESH_* of the environment, then flags: a later one wins. A refusal names
-// the place (flag, variable, or file and line), what stands there, and what may.
+// the place (flag, variable, or file and line), what stands there, and what may. Each value is read as all that
+// operators write (base::clean_text).
 base::Result<Bootstrap> load_bootstrap(const BootstrapInput& input);
 
 }  // namespace cm::gateway

@@ -86,7 +86,8 @@ base::Status Gateway::start() {
       Peers::Callbacks{[this](std::vector<discovery::ServiceRecord> records) {
                          if (mesh_) mesh_->set_peers(std::move(records));
                        },
-                       [this](const discovery::ServiceRecord& record) { on_conflict(record); }});
+                       [this](const discovery::ServiceRecord& record) { on_conflict(record); },
+                       [this](const discovery::ServiceRecord& record) { on_same_name(record); }});
   admin_ = std::make_unique<admin::Server>(admin::ServerConfig{.path = bootstrap_.admin_socket}, commands());
   if (auto status = admin_->start(); !status) return status;
   logger().info("host {} starts mesh={} boot={} workers={} link={} admin={}", bootstrap_.name, bootstrap_.mesh, boot_,
@@ -99,7 +100,8 @@ base::Status Gateway::start() {
 base::Status Gateway::build() {
   for (unsigned i = 0; i < bootstrap_.io_workers; ++i) workers_.push_back(std::make_unique<net::IoWorker>(i));
   if (auto status = build_discovery(); !status) return status;
-  settings_ = std::make_unique<discovery::Settings>(*discovery_);
+  settings_ =
+      std::make_unique<discovery::Settings>(*discovery_, [this] { tasks_->run([this] { update_kinds(nullptr); }); });
   shared_kv_ = std::make_unique<plugin::SharedKv>(*discovery_);
   tasks_ = std::make_unique<TaskThread>();
   registrar_ = std::make_unique<Registrar>(registry_, *discovery_);
@@ -170,6 +172,7 @@ void Gateway::build_plugins() {
                                          {"demo_page", "true"},
                                          {"allow_guests", "true"},
                                          {"signing_key_file", "ephemeral"}};
+    config.overrides_are_public = bootstrap_.settings_on_command_line;
     for (const auto& [service, values] : bootstrap_.settings) {
       for (const auto& [name, value] : values) config.setting_overrides[service].insert_or_assign(name, value);
     }
@@ -205,9 +208,11 @@ std::int64_t Gateway::uptime_seconds() const { return (steady_ms() - started_ms_
 
 void Gateway::on_discovery_ready() {
   route_sync_->start();
-  settings_->declare(kHostSettings, fmt::format("{}@{}", bootstrap_.index, bootstrap_.group), host_setting_fields(),
-                     {{"log", bootstrap_.log_level}},
-                     [this](const discovery::Settings::Change& change) { apply_host_settings(change); });
+  // Its name, which is its own: an index is shared by all hosts that were given none.
+  settings_->declare(
+      std::string(discovery::kHostSettings), bootstrap_.name, host_setting_fields(), {{"log", bootstrap_.log_level}},
+      [this](const discovery::Settings::Change& change) { apply_host_settings(change); },
+      fmt::format("{}@{}", bootstrap_.index, bootstrap_.group));
   watch_wanted_plugins();
 }
 
@@ -266,6 +271,7 @@ void Gateway::tick() {
   tick_.async_wait([this](const boost::system::error_code& ec) {
     if (ec) return;
     registrar_->refresh_loads();
+    settings_->reread_secrets();
     tasks_->run([this] { plugins_->sweep(); });
     tick();
   });

@@ -87,7 +87,8 @@ class Gateway {
   void after_reload(const plugin::ReloadReport& report);
   // Whether another living host runs a service that this plugin would bring.
   base::Status check_unique(const plugin::Manifest& manifest);
-  void on_conflict(const discovery::ServiceRecord& record);  // [discovery's thread]
+  void on_conflict(const discovery::ServiceRecord& record);   // [discovery's thread]
+  void on_same_name(const discovery::ServiceRecord& record);  // [discovery's thread]
   // Which kinds of service to watch in the catalog; `loading` counts as loaded.
   void update_kinds(const plugin::Manifest* loading);
 

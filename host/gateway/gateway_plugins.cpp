@@ -241,6 +241,19 @@ void Gateway::on_conflict(const discovery::ServiceRecord& record) {
   });
 }
 
+// Both run on: their services have other ids. What goes by the name reaches both.
+void Gateway::on_same_name(const discovery::ServiceRecord& record) {
+  tasks_->run([this, record] {
+    const auto alive = mesh::probe(record.link_address, kProbe);
+    if (!alive || alive->boot != record.boot) return;
+    logger().error(
+        "another host, which runs {} at {}, is named {} as well: both take the settings of cellmesh/config/host/{}/ "
+        "and "
+        "the plugins of {}, and no third host links to both; give each a --name of its own",
+        record.id, record.link_address, bootstrap_.name, bootstrap_.name, plugins_key());
+  });
+}
+
 void Gateway::update_kinds(const plugin::Manifest* loading) {
   std::set<std::string> needed{"hub"};
   std::set<std::string> provided;
@@ -251,6 +264,7 @@ void Gateway::update_kinds(const plugin::Manifest* loading) {
   };
   for (const auto& info : plugins_->list()) add(info.manifest);
   if (loading != nullptr) add(*loading);
+  needed.merge(settings_->kinds());
   bool routes = false;
   const auto services = registry_.snapshot();
   for (const auto& entry : services->entries) {

@@ -6,8 +6,7 @@
 
 namespace cm::gateway {
 
-// The host's own settings: `cellmesh/config/host/<setting>`, per host `cellmesh/config/host/<index>@<group>/<setting>`.
-inline constexpr const char* kHostSettings = "host";
+// The host's own settings: `cellmesh/config/host/<setting>`, per host `cellmesh/config/host/<name>/<setting>`.
 std::vector<discovery::SettingField> host_setting_fields();
 
 }  // namespace cm::gateway

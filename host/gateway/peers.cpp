@@ -56,7 +56,15 @@ void Peers::on_records(const std::vector<discovery::ServiceRecord>& records) {
   known_ = true;
   const auto waiting = std::exchange(waiting_, {});
   const auto own = own_;
+  std::set<std::string> namesakes;
+  std::vector<discovery::ServiceRecord> new_namesakes;
+  for (const auto& record : records) {
+    if (record.host != self_.name || record.mesh != self_.mesh || record.boot == self_.boot) continue;
+    if (namesakes.insert(record.boot).second && !namesakes_.contains(record.boot)) new_namesakes.push_back(record);
+  }
+  namesakes_ = std::move(namesakes);
   tell(lock);
+  for (const auto& record : new_namesakes) callbacks_.same_name(record);
   for (const auto& fn : waiting) fn(records);
   for (const auto& record : records) {
     if (record.boot != self_.boot && record.mesh == self_.mesh && own.contains(record.id)) callbacks_.conflict(record);

@@ -22,6 +22,8 @@ class Peers {
     std::function<void(std::vector<discovery::ServiceRecord>)> wanted;
     // Another host has registered a service under an id of this host's.
     std::function<void(const discovery::ServiceRecord&)> conflict;
+    // Another host has this host's name; once for each process of that host.
+    std::function<void(const discovery::ServiceRecord&)> same_name;
   };
   Peers(discovery::Discovery& discovery, HostRecord self, Callbacks callbacks);
 
@@ -45,6 +47,7 @@ class Peers {
   std::set<std::string> needed_;
   std::set<std::string> provided_;
   std::set<std::string> own_;
+  std::set<std::string> namesakes_;  // boots of hosts of the same name that were told of, as long as they are there
   std::vector<discovery::ServiceRecord> records_;
   bool known_ = false;
   std::vector<std::function<void(const std::vector<discovery::ServiceRecord>&)>> waiting_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/operator_text.hpp"
 
 namespace cm::gateway {
 namespace {
@@ -24,14 +25,15 @@ WantedPlugin WantedPlugin::parse(const std::string& text) {
 
 PluginSet::PluginSet(TaskThread& thread, Actions actions) : thread_(thread), actions_(std::move(actions)) {}
 
-base::Result<std::vector<std::string>> PluginSet::parse(std::string_view list) {
+base::Result<std::vector<std::string>> PluginSet::parse(std::string_view text) {
+  const auto clean = base::clean_text(text);
+  if (!clean) return base::error(clean.error().text + "; names have commas between them: agent,login");
   std::vector<std::string> names;
-  while (!list.empty()) {
+  for (std::string_view list = *clean; !list.empty();) {
     std::string_view part = list.substr(0, list.find(','));
     list.remove_prefix(std::min(list.size(), part.size() + 1));
-    const auto first = part.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) continue;
-    part = part.substr(first, part.find_last_not_of(" \t\r\n") - first + 1);
+    part = base::trimmed(part);
+    if (part.empty()) continue;
     const bool plain = std::all_of(part.begin(), part.end(), [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
              c == '.' || c == '@';

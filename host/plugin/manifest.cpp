@@ -67,6 +67,9 @@ base::Result<Manifest::Settings> settings_from(const cellmesh::Manifest::Setting
     field.list = f.list();
     field.min_items = f.min_items();
     field.max_items = f.max_items();
+    field.secret = f.secret();
+    field.url = f.url();
+    field.kind = f.kind();
     out.fields.push_back(std::move(field));
   }
   return out;
@@ -121,6 +124,13 @@ base::Status check_settings(const Manifest& m, const std::string& label) {
       if (field.max_items > kMaxItems) {
         return refuse(label, "its setting " + path + " is a list of up to " + std::to_string(field.max_items) +
                                  "; the most is " + std::to_string(kMaxItems));
+      }
+      if (field.kind && (field.type != discovery::SettingType::text || field.secret)) {
+        return refuse(label, "its setting " + path + " names a kind of service, and is not a text");
+      }
+      const bool plain_text = field.type == discovery::SettingType::text && field.choices.empty();
+      if (field.secret && !(plain_text && field.default_value.empty())) {
+        return refuse(label, "its setting " + path + " is a secret, and not a text without default and choices");
       }
       if (const auto checked = field.check(field.default_value); !checked) {
         return refuse(label, "the default of its setting " + path + " is none: " + checked.error().text);

@@ -199,9 +199,24 @@ std::string PluginManager::instance() const {
 }
 
 std::unique_ptr<SettingsFeed> PluginManager::make_feed(const Manifest::Settings& declared) {
-  const auto it = config_.setting_overrides.find(declared.kind);
-  return std::make_unique<SettingsFeed>(
-      settings_, declared, instance(), it != config_.setting_overrides.end() ? it->second : discovery::SettingValues{});
+  auto overrides = overrides_of(declared.kind);
+  for (const auto& field : declared.fields) {
+    const auto given = overrides.find(field.name);
+    if (!config_.overrides_are_public || given == overrides.end() || field.shown(given->second) == given->second)
+      continue;
+    base::log(base::Room::plugin)
+        .warn(
+            "the secret setting {}/{} is given on the command line, which other users may have read: write file:PATH "
+            "or "
+            "env:NAME there, or the value into CELLMESH_SET",
+            declared.kind, field.name);
+  }
+  return std::make_unique<SettingsFeed>(settings_, declared, instance(), std::move(overrides));
+}
+
+discovery::SettingValues PluginManager::overrides_of(const std::string& kind) const {
+  const auto it = config_.setting_overrides.find(kind);
+  return it != config_.setting_overrides.end() ? it->second : discovery::SettingValues{};
 }
 
 base::Status PluginManager::start_service(Loaded& plugin, const cm_service_kind& kind) {
@@ -209,12 +224,9 @@ base::Status PluginManager::start_service(Loaded& plugin, const cm_service_kind&
   SettingsFeed* feed = nullptr;
   if (const auto* declared = plugin.current->manifest().settings_of(kind.kind); declared != nullptr) {
     feed = (plugin.feeds[declared->kind] = make_feed(*declared)).get();
-    settings = feed->first(config_.patience.settings, stopping_.get_token());
-    if (!settings) {
-      return base::error("the settings of " + declared->kind + " did not come from the KV within " +
-                         std::to_string(config_.patience.settings.count()) +
-                         " ms; see that Consul can be reached, and load it again");
-    }
+    auto first = feed->first(config_.patience.settings, stopping_.get_token());
+    if (!first) return first.error();
+    settings = std::move(*first);
   }
   auto service = std::make_shared<Service>(surroundings_, plugin.current, kind, std::move(settings));
   plugin.services.push_back(service);

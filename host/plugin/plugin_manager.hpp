@@ -35,6 +35,7 @@ struct PluginManagerConfig {
   std::filesystem::path plugin_dir;
   // By kind: replace the defaults of settings, not the KV's values (a fixed port of --dev).
   std::map<std::string, discovery::SettingValues> setting_overrides;
+  bool overrides_are_public = false;  // they stood on the command line: a secret in them is warned about
   BlockingPool::Limits pool;
   routing::EnvelopeQueue::Limits mailbox;
   Patience patience;
@@ -167,6 +168,7 @@ class PluginManager {
   base::Status start_service(Loaded& plugin, const cm_service_kind& kind);
   [[nodiscard]] std::string instance() const;
   std::unique_ptr<SettingsFeed> make_feed(const Manifest::Settings& declared);
+  [[nodiscard]] discovery::SettingValues overrides_of(const std::string& kind) const;
   // Stops its services and unloads it; false when it hangs.
   bool take_down(Loaded& plugin);
   void sweep(Loaded& plugin);

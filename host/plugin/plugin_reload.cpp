@@ -112,7 +112,9 @@ class PluginManager::Reload {
         merged.back().message = merging(kind)(state->message);
         state = &merged.back();
       }
-      services.push_back({kind, settings_for(kind), state, &takeover->waiting()});
+      auto settings = settings_for(kind);
+      if (!settings) return settings.error();
+      services.push_back({kind, std::move(*settings), state, &takeover->waiting()});
     }
     return plugin::rehearse(m_.config_.rehearsal_program, checked_->copy, label_, m_.config_.identity, services,
                             m_.config_.rehearsal_time);
@@ -130,7 +132,9 @@ class PluginManager::Reload {
   base::Status prepare() {
     for (const auto& takeover : takeovers_) {
       const std::string& kind = takeover->service().kind();
-      given_[kind] = settings_for(kind);
+      auto settings = settings_for(kind);
+      if (!settings) return settings.error();
+      given_[kind] = std::move(*settings);
       if (auto status = takeover->prepare(next_, given_[kind]); !status) return status;
     }
     return {};
@@ -243,13 +247,17 @@ class PluginManager::Reload {
               next_->label(), base::log_value(report_.from_version), report_.from, report_.pause.count());
   }
 
-  std::optional<std::string> settings_for(const std::string& kind) {
+  // Nothing for a kind without settings.
+  base::Result<std::optional<std::string>> settings_for(const std::string& kind) {
     const auto& manifest = next_ ? next_->manifest() : *checked_->manifest;
     const auto* declared = manifest.settings_of(kind);
-    if (declared == nullptr) return std::nullopt;
+    if (declared == nullptr) return std::optional<std::string>();
     const auto feed = plugin_.feeds.find(kind);
-    if (feed != plugin_.feeds.end() && feed->second) return feed->second->preview(*declared);
-    return SettingsFeed::preview(m_.settings_, *declared, m_.instance());
+    auto values = feed != plugin_.feeds.end() && feed->second
+                      ? feed->second->preview(*declared)
+                      : SettingsFeed::preview(m_.settings_, *declared, m_.instance(), m_.overrides_of(kind));
+    if (!values) return base::error(label_ + " is refused: " + values.error().text);
+    return std::optional<std::string>(std::move(*values));
   }
 
   // Used on a service's thread, where a hook may outlast the reload.

@@ -31,20 +31,36 @@ void SettingsFeed::keep_at_start(const std::vector<discovery::SettingField>& fie
   }
 }
 
-std::string SettingsFeed::preview(const Manifest::Settings& declared) const {
+base::Result<discovery::SettingValues> SettingsFeed::usable(const discovery::Settings::Change& change,
+                                                            const std::optional<discovery::SettingValues>& at_start) {
+  auto values = change.values;
+  for (const auto& [name, why] : change.unusable) {
+    const bool known = at_start && at_start->contains(name);
+    if (!known) return base::error("the secret setting " + why);
+    values[name] = at_start->find(name)->second;
+  }
+  return values;
+}
+
+base::Result<std::string> SettingsFeed::preview(const Manifest::Settings& declared) const {
   {
     const std::lock_guard lock(state_->mutex);
     state_->told = false;
   }
-  auto values = settings_.preview(kind_, instance_, declared.fields, overrides_);
+  const auto change = settings_.preview(kind_, instance_, declared.fields, overrides_);
   const std::lock_guard lock(state_->mutex);
-  if (state_->at_start) keep_at_start(declared.fields, *state_->at_start, values);
-  return discovery::encode_settings(declared.fields, values);
+  auto values = usable(change, state_->at_start);
+  if (!values) return values.error();
+  if (state_->at_start) keep_at_start(declared.fields, *state_->at_start, *values);
+  return discovery::encode_settings(declared.fields, *values);
 }
 
-std::string SettingsFeed::preview(discovery::Settings& settings, const Manifest::Settings& declared,
-                                  const std::string& instance) {
-  return discovery::encode_settings(declared.fields, settings.preview(declared.kind, instance, declared.fields, {}));
+base::Result<std::string> SettingsFeed::preview(discovery::Settings& settings, const Manifest::Settings& declared,
+                                                const std::string& instance,
+                                                const discovery::SettingValues& overrides) {
+  auto values = usable(settings.preview(declared.kind, instance, declared.fields, overrides), std::nullopt);
+  if (!values) return values.error();
+  return discovery::encode_settings(declared.fields, *values);
 }
 
 void SettingsFeed::declare(const Manifest::Settings& declared, const std::string& given) {
@@ -64,10 +80,16 @@ void SettingsFeed::declare(const Manifest::Settings& declared, const std::string
 void SettingsFeed::State::on_change(const discovery::Settings::Change& change) {
   const std::lock_guard lock(mutex);
   if (over) return;
-  auto values = change.values;
-  if (at_start) keep_at_start(fields, *at_start, values);
-  at_start = values;
-  auto now = discovery::encode_settings(fields, values);
+  auto values = usable(change, at_start);
+  if (!values) {
+    unusable = values.error().text;
+    first_came.notify_all();
+    return;
+  }
+  unusable.clear();
+  if (at_start) keep_at_start(fields, *at_start, *values);
+  at_start = *values;
+  auto now = discovery::encode_settings(fields, *values);
   if (known && now == bytes) return;  // what changed waits for the next start
   bytes = std::move(now);
   if (!std::exchange(known, true)) {
@@ -80,11 +102,14 @@ void SettingsFeed::State::on_change(const discovery::Settings::Change& change) {
   }
 }
 
-std::optional<std::string> SettingsFeed::first(std::chrono::milliseconds patience, std::stop_token interrupt) {
+base::Result<std::string> SettingsFeed::first(std::chrono::milliseconds patience, std::stop_token interrupt) {
   std::unique_lock lock(state_->mutex);
-  if (!state_->first_came.wait_for(lock, std::move(interrupt), patience, [&] { return state_->known; })) {
-    return std::nullopt;
+  const auto came = [&] { return state_->known || !state_->unusable.empty(); };
+  if (!state_->first_came.wait_for(lock, std::move(interrupt), patience, came)) {
+    return base::error("the settings of " + kind_ + " did not come from the KV within " +
+                       std::to_string(patience.count()) + " ms; see that Consul can be reached, and load it again");
   }
+  if (!state_->known) return base::error(state_->unusable);
   state_->changed = false;
   return state_->bytes;
 }

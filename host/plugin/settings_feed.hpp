@@ -1,12 +1,14 @@
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 
+#include "base/result.hpp"
 #include "discovery/settings.hpp"
 #include "plugin/mailbox.hpp"
 #include "plugin/manifest.hpp"
@@ -23,16 +25,18 @@ class SettingsFeed {
   SettingsFeed& operator=(const SettingsFeed&) = delete;
   ~SettingsFeed();
 
-  // What the values would be if the settings were declared so; they stay as they are.
-  [[nodiscard]] std::string preview(const Manifest::Settings& declared) const;
+  // Returns what the values would be if the settings were declared so; they stay as they are. Fails when a secret has
+  // none and had none before.
+  [[nodiscard]] base::Result<std::string> preview(const Manifest::Settings& declared) const;
   // The same where nothing is declared yet.
-  static std::string preview(discovery::Settings& settings, const Manifest::Settings& declared,
-                             const std::string& instance);
+  static base::Result<std::string> preview(discovery::Settings& settings, const Manifest::Settings& declared,
+                                           const std::string& instance, const discovery::SettingValues& overrides);
   // Declares them so from now on; `given` was the last preview, which the service has, unless it was told of a change
   // since, in the words of the declaration before.
   void declare(const Manifest::Settings& declared, const std::string& given);
-  // The first values, serialized; waits for them. Nullopt when they did not come in time.
-  std::optional<std::string> first(std::chrono::milliseconds patience, std::stop_token interrupt);
+  // Waits for the first values, serialized. Fails when they did not come in time, and when a secret has no value: the
+  // file that holds it may come later.
+  base::Result<std::string> first(std::chrono::milliseconds patience, std::stop_token interrupt);
   // Later changes go there, also one that came meanwhile.
   void connect(std::shared_ptr<Mailbox> mailbox);
 
@@ -45,6 +49,7 @@ class SettingsFeed {
     std::condition_variable_any first_came;
     std::optional<discovery::SettingValues> at_start;  // those read at the start only; of the others, as they are
     bool known = false;
+    std::string unusable;  // why there are no values yet
     std::string bytes;
     bool changed = false;  // since first()
     bool told = false;     // the mailbox, since preview()
@@ -57,6 +62,9 @@ class SettingsFeed {
   // Those that are read at the start only, as they were then.
   static void keep_at_start(const std::vector<discovery::SettingField>& fields,
                             const discovery::SettingValues& at_start, discovery::SettingValues& values);
+  // The change's values; those of secrets that cannot be used are as they were, if they were ever there.
+  static base::Result<discovery::SettingValues> usable(const discovery::Settings::Change& change,
+                                                       const std::optional<discovery::SettingValues>& at_start);
 
   discovery::Settings& settings_;
   const std::string kind_;

@@ -5,6 +5,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/operator_text.hpp"
+
 namespace cm::routing {
 namespace {
 
@@ -28,7 +30,9 @@ base::Result<ServiceRoutes> ServiceRoutes::parse(std::string_view service, std::
   static constexpr std::size_t kMaxBytes = 512U << 10U;
   if (text.size() > kMaxBytes) return refuse(service, "the value has more than 512 KiB");
   boost::system::error_code ec;
-  const json::value root = json::parse(json::string_view(text.data(), text.size()), ec);
+  const auto clean = base::clean_text(text, base::TextForm::lines);
+  if (!clean) return refuse(service, clean.error().text);
+  const json::value root = json::parse(json::string_view(clean->data(), clean->size()), ec);
   if (ec)
     return refuse(service, "the value is no JSON (" + ec.message() + "); `cellmesh ctl routes push` writes a good one");
   const auto* object = root.if_object();

@@ -1,5 +1,8 @@
 #include "database.hpp"
 
+#include <cellmesh/trimmed.hpp>
+
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -13,7 +16,17 @@ constexpr std::string_view sqlite_scheme = "sqlite:";
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
+  return std::string(cellmesh::trimmed(value != nullptr ? value : ""));
+}
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+// PostgreSQL's library takes an `@` or `/` in a password for the end of it, and what follows for a host, which it names
+// in its errors.
+bool has_one_user_part(std::string_view uri) {
+  const std::string_view rest = uri.substr(uri.find("://") + 3);
+  const std::size_t at = rest.find('@');
+  return at == std::string_view::npos || (at < rest.find('/') && rest.find('@', at + 1) == std::string_view::npos);
 }
 
 std::string state_folder() {
@@ -36,8 +49,11 @@ std::string database_of(const std::string& setting, std::string_view group) {
   if (database.empty()) {
     return std::string(sqlite_scheme) + state_folder() + "/cellmesh/" + std::string(group) + ".db";
   }
+  if (std::any_of(database.begin(), database.end(), is_control)) {
+    throw std::invalid_argument("CELLMESH_DATABASE has a control character in it; write it as one line");
+  }
   if (database.starts_with(sqlite_scheme) && database.size() > sqlite_scheme.size()) return database;
-  if (is_postgres(database) && !shown_postgres(database).empty()) return database;
+  if (is_postgres(database) && has_one_user_part(database) && !shown_postgres(database).empty()) return database;
   // It is not repeated, nor what PostgreSQL says of it: there may be a password in it.
   throw std::invalid_argument(
       "the setting `database`, or CELLMESH_DATABASE in the environment where that is empty, names no database: write "

@@ -1,3 +1,5 @@
+#include <cellmesh/trimmed.hpp>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -43,7 +45,7 @@ void Login::take_key(bool starting) {
   const bool of_file = !file.empty() && file != made_at_start;
   if (!of_file && (file == made_at_start || environment == nullptr)) return use_own_key(file.empty());
   const auto pem = of_file ? read_small(file) : std::optional<std::string>(environment);
-  auto key = pem ? login::SigningKey::parse(*pem) : std::nullopt;
+  auto key = pem ? login::SigningKey::parse(std::string(cellmesh::trimmed(*pem))) : std::nullopt;
   if (key) {
     own_key_ = false;
     bad_key_ = false;

@@ -1,5 +1,7 @@
 #include "public_key.hpp"
 
+#include <cellmesh/trimmed.hpp>
+
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -36,10 +38,14 @@ std::string PublicKey::entry() const {
 
 std::optional<PublicKey> PublicKey::parse(std::string_view entry) {
   PublicKey key;
-  if (entry.starts_with(until_word)) {
+  std::string_view head = cellmesh::trimmed(entry);  // a person may have saved it with a byte order mark, or CR LF
+  if (head.starts_with(until_word)) {
     std::int64_t until = 0;
-    const auto [end, error] = std::from_chars(entry.data() + until_word.size(), entry.data() + entry.size(), until);
-    if (error != std::errc() || end == entry.data() + entry.size() || *end != '\n') return std::nullopt;
+    head.remove_prefix(until_word.size());
+    const auto [end, error] = std::from_chars(head.data(), head.data() + head.size(), until);
+    if (error != std::errc()) return std::nullopt;
+    head.remove_prefix(static_cast<std::size_t>(end - head.data()));
+    if (!head.starts_with('\n') && !head.starts_with("\r\n")) return std::nullopt;
     key.until = until;
   }
   const std::size_t at = entry.find(begin_line);

@@ -104,6 +104,17 @@ void check_items(const pb::FieldDescriptor& field, const Manifest::Field& f, Pro
   }
 }
 
+void check_secret(const pb::FieldDescriptor& field, const Manifest::Field& f, Problems& problems) {
+  if (f.url() && !f.secret()) problems.at(field, "url says how a secret is masked; add secret: true, or take it out");
+  if (!f.secret()) return;
+  if (f.type() != Manifest::STRING || f.list() || f.choices_size() > 0) {
+    problems.at(field, "a secret is a string without choices; change its type, or take secret out");
+  }
+  if (!f.default_value().empty()) {
+    problems.at(field, "a secret has no default, which everybody could read in the library; take the default out");
+  }
+}
+
 void check(const pb::FieldDescriptor& field, const Manifest::Field& f, Problems& problems) {
   const bool ranged = f.has_min() || f.has_max();
   if (f.type() == Manifest::BOOL) {
@@ -174,6 +185,13 @@ Manifest::Settings read_settings(const pb::Descriptor& message, Problems& proble
     *f.mutable_choices() = option.choices();
     f.set_help(option.help());
     f.set_restart(option.restart());
+    f.set_secret(option.secret());
+    f.set_url(option.url());
+    f.set_kind(option.kind());
+    if (f.kind() && (type != Manifest::STRING || f.secret())) {
+      problems.at(field, "kind is for a string setting that is no secret; change its type, or take kind out");
+    }
+    check_secret(field, f, problems);
     if (list) {
       f.set_list(true);
       f.set_min_items(option.min_items());

@@ -75,6 +75,74 @@ TEST_P(ConsulKv, PluginsNamedForAHostAreLoadedAndUnloaded) {
   EXPECT_TRUE(wait_until([&] { return plugins() == 0; })) << tail(host.log());
 }
 
+TEST_P(ConsulKv, ListsAndRoutesAreReadAsPeopleWroteThem) {
+  Host& host = mesh().add_host("written", {"--index", "6"});
+  const std::string key = "cellmesh/hosts/6@dev/plugins";
+  const auto plugins = [&] {
+    const auto all = host.query({"plugins"}).as_array();
+    return std::count_if(all.begin(), all.end(), [](const auto& p) { return p.at("state").as_string() == "loaded"; });
+  };
+  ASSERT_TRUE(wait_until([&] { return consul().kv_get(key).has_value(); }));
+  consul().kv_put(key,
+                  "\xef\xbb\xbf"
+                  "echo, hub\r\n");
+  EXPECT_TRUE(wait_until([&] { return plugins() == 2; })) << tail(host.log());
+  const auto offset = host.process().output_size();
+  consul().kv_put(key, "echo\nhub\n");
+  EXPECT_TRUE(host.wait_for_log("a line feed (\\x0a) at byte 5", seconds(10), offset)) << tail(host.log());
+  EXPECT_EQ(plugins(), 2);
+  consul().kv_put(key, "");
+  EXPECT_TRUE(wait_until([&] { return plugins() == 0; })) << tail(host.log());
+
+  const auto before = *consul().kv_get("cellmesh/routes/echo");
+  auto fewer = boost::json::parse(before).as_object();
+  fewer["rules"].as_array().clear();
+  consul().kv_put("cellmesh/routes/echo", "\xef\xbb\xbf" + boost::json::serialize(fewer) + "\r\n");
+  const auto rules = [&] {
+    return mesh().host("agent").query({"routes", "show", "echo"}).as_array().at(0).at("rules").as_array().size();
+  };
+  EXPECT_TRUE(wait_until([&] { return rules() == 0; }));
+  consul().kv_put("cellmesh/routes/echo", before);
+  EXPECT_TRUE(wait_until([&] { return rules() != 0; }));
+}
+
+TEST_P(ConsulKv, HostsOwnSettingsGoByItsNameThoughTheIndexIsShared) {
+  Host& agent = mesh().host("agent");
+  Host& game = mesh().host("game");
+  const std::string name(agent.query({"status"}).at("host").as_string());
+  const auto level = [](Host& host) { return std::string(host.query({"log"}).at("mesh").as_string()); };
+  consul().kv_put("cellmesh/config/host/0@dev/log", "error");  // of no host here
+  const auto answer = agent.ctl({"settings", "set", "host/" + name + "/log", "info,mesh=debug"});
+  EXPECT_EQ(answer.code, 0) << answer.output;
+  EXPECT_TRUE(wait_until([&] { return level(agent) == "debug"; }));
+  EXPECT_EQ(level(game), "info");
+  EXPECT_NE(agent.log().find("cellmesh/config/host/0@dev/log is read by the host named 0@dev alone"),
+            std::string::npos);
+  consul().kv_delete("cellmesh/config/host/" + name + "/log");
+  consul().kv_delete("cellmesh/config/host/0@dev/log");
+  EXPECT_TRUE(wait_until([&] { return level(agent) == "info"; }));
+}
+
+TEST_P(ConsulKv, TwoHostsOfOneNameAreTold) {
+  Host& first = mesh().add_host("first", {"--index", "11", "--name", "twin", "--plugins", "echo"});
+  first.await_ready();
+  Host& second = mesh().add_host("second", {"--index", "12", "--name", "twin", "--plugins", "echo"});
+  second.await_ready();
+  for (Host* host : {&first, &second})
+    EXPECT_TRUE(host->wait_for_log("is named twin as well", seconds(30))) << tail(host->log());
+}
+
+TEST_P(ConsulKv, WhatNeedsARestartSaysSo) {
+  Host& agent = mesh().host("agent");
+  const auto answer = agent.ctl({"settings", "set", "agent/public_host", "localhost"});
+  EXPECT_NE(answer.output.find("after restart of agent#0@dev"), std::string::npos) << answer.output;
+  EXPECT_TRUE(wait_until([&] { return setting("agent/public_host") == "localhost"; }));
+  const auto row = agent.query({"settings", "get", "agent/public_host"}).as_array().at(0).as_object();
+  EXPECT_TRUE(row.at("restart").as_bool());
+  EXPECT_EQ(row.at("running").as_string(), "");
+  EXPECT_EQ(agent.ctl({"settings", "set", "agent/public_host", ""}).code, 0);
+}
+
 TEST_P(ConsulKv, BootstrapFileSaysWhereConsulIs) {
   TempDir folder;
   write_file(folder / "bootstrap.yaml",

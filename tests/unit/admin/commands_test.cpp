@@ -70,6 +70,9 @@ struct CommandsTest : testing::Test {
     field.min = 0;
     field.max = 3600;
     field.help = "Seconds.";
+    declare(field);
+  }
+  void declare(const discovery::SettingField& field) {
     std::promise<void> first;
     settings.declare("agent", "0@dev", {field}, {}, [&, told = false](const discovery::Settings::Change&) mutable {
       if (!std::exchange(told, true)) first.set_value();
@@ -199,12 +202,33 @@ TEST_F(CommandsTest, ASettingIsShownAndSet) {
   declare_heartbeat();
   EXPECT_EQ(
       json::serialize(ask("settings.get", R"({"prefix":"agent/"})").value()),
-      R"([{"path":"agent/heartbeat_sec","instance":"0@dev","value":"0","default":"0","restart":false,"refused":null,"help":"Seconds."}])");
+      R"([{"path":"agent/heartbeat_sec","instance":"0@dev","value":"0","default":"0","restart":false,"running":null,"secret":false,"refused":null,"why":null,"help":"Seconds."}])");
   EXPECT_EQ(ask("settings.set", R"({"path":"agent/heartbeat_sec","value":"5"})").value(),
             "agent/heartbeat_sec is \"5\" now");
   EXPECT_TRUE(ask("settings.set", R"({"path":"agent/0@dev/heartbeat_sec","value":6})").has_value())
       << "a number is as good as its text";
   EXPECT_THAT(refusal("settings.get", R"({"prefix":"zebra"})"), HasSubstr("no setting that begins with \"zebra\""));
+}
+
+TEST_F(CommandsTest, ASettingThatIsReadAtStartOnlySaysSo) {
+  discovery::SettingField port;
+  port.name = "port";
+  port.type = discovery::SettingType::uint32;
+  port.default_value = "8000";
+  port.restart = true;
+  declare(port);
+  EXPECT_EQ(ask("settings.set", R"({"path":"agent/port","value":"8000"})").value(),
+            "agent/port is \"8000\", as agent#0@dev runs already; after restart of each on other hosts: it is read at "
+            "start only");
+  EXPECT_EQ(
+      ask("settings.set", R"({"path":"agent/port","value":"9000"})").value(),
+      "agent/port is \"9000\" after restart of agent#0@dev, and of each agent on other hosts: it is read at start "
+      "only; restart the host, or unload and load the plugin");
+  EXPECT_EQ(ask("settings.set", R"({"path":"agent/0@dev/port","value":"9000"})").value(),
+            "agent/0@dev/port is \"9000\" after restart of agent#0@dev: it is read at start only; restart the host, or "
+            "unload and load the plugin");
+  EXPECT_EQ(ask("settings.set", R"({"path":"agent/1@dev/port","value":"9000"})").value(),
+            "agent/1@dev/port is \"9000\" after restart of the services that it is for: it is read at start only");
 }
 
 TEST_F(CommandsTest, ABadSettingIsRefused) {

@@ -131,6 +131,19 @@ TEST_F(CtlTest, RoutesAreShownOneALine) {
   EXPECT_EQ(show({"routes", "show"}, "[]"), "there are no routes yet\n");
 }
 
+TEST_F(CtlTest, SettingsAreShownWithWhatNeedsARestart) {
+  const std::string out = show(
+      {"settings", "get"},
+      R"([{"path":"a/x","instance":"0@dev","value":"1","default":"1","restart":false,"running":null,"secret":false,"refused":null,"why":null,"help":"X."},
+          {"path":"a/y","instance":"0@dev","value":"2","default":"1","restart":true,"running":null,"secret":false,"refused":null,"why":null,"help":"Y."},
+          {"path":"a/z","instance":"0@dev","value":"3","default":"1","restart":true,"running":"2","secret":false,"refused":null,"why":null,"help":"Z."}])");
+  EXPECT_THAT(out, HasSubstr("RESTART"));
+  EXPECT_THAT(out, testing::ContainsRegex("a/x +1 +1 +at once"));
+  EXPECT_THAT(out, testing::ContainsRegex("a/y +2 +1 +after restart"));
+  EXPECT_THAT(out, testing::ContainsRegex("a/z +3 +1 +pending: runs with \"2\" until restart"));
+  EXPECT_THAT(out, testing::Not(HasSubstr("SECRET")));
+}
+
 TEST_F(CtlTest, ClientsAreShownWithHowManyMoreThereAre) {
   EXPECT_EQ(show({"clients"}, R"({"total":2,"clients":[{"client":"agent#0@dev/1"}]})"),
             "CLIENT\nagent#0@dev/1\n1 of 2; --limit N shows more\n");

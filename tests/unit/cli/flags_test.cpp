@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "cli/command.hpp"
+#include "cli/hide_secrets.hpp"
 
 namespace cm::cli {
 namespace {
@@ -46,6 +47,25 @@ TEST(Flags, OfASwitchTheLastOneCounts) { EXPECT_FALSE(parse({"--dev", "--dev=fal
 TEST(Flags, AValueGivenTwiceIsRefused) {
   EXPECT_EQ(refusal({"--consul", "a", "--consul=b"}), "--consul is given twice, \"a\" and \"b\"; give one");
   EXPECT_THAT(refusal({"--consul=", "--consul", "b"}), HasSubstr("--consul is given twice"));
+}
+
+TEST(Flags, ThatMayHoldSecretsAreHiddenInTheCommandLine) {
+  const std::vector<Command> commands{host_command(), bots_command()};
+  const auto hidden = [&](std::vector<std::string> words) {
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    hide_secrets(commands, argv);
+    std::string line;
+    for (const auto& word : words) line += (line.empty() ? "" : " ") + word;
+    return line;
+  };
+  EXPECT_EQ(hidden({"cellmesh", "host", "--dev", "--set", "data/database=pq://a:b@c; x/y=1", "--name", "a=b"}),
+            "cellmesh host --dev --set data/database=**********; x/y=* --name a=b");
+  EXPECT_EQ(hidden({"cellmesh", "host", "--set=a/b=c", "--set"}), "cellmesh host --set=a/b=* --set");
+  EXPECT_EQ(hidden({"cellmesh", "bots", "--database", "pq://a:b@c", "--count", "2"}),
+            "cellmesh bots --database ********** --count 2");
+  EXPECT_EQ(hidden({"cellmesh"}), "cellmesh");
+  EXPECT_EQ(hidden({"cellmesh", "--set", "a=b"}), "cellmesh --set a=b");
 }
 
 TEST(Flags, AListGivenTwiceIsOneList) {

@@ -76,10 +76,62 @@ TEST(SettingField, RealsAreFiniteAndShort) {
   EXPECT_THAT(refusal(field(SettingType::real, 0), "-1"), HasSubstr("a number from 0 up"));
 }
 
+TEST(SettingField, EveryTypeIsTrimmedOfWhiteSpaceAndAByteOrderMark) {
+  SettingField numbers = field(SettingType::uint32);
+  numbers.list = true;
+  numbers.max_items = 9;
+  const std::vector<std::pair<SettingField, std::string>> all{
+      {field(SettingType::boolean), "true"},
+      {field(SettingType::int32), "-7"},
+      {field(SettingType::int64), "7"},
+      {field(SettingType::uint32), "7"},
+      {field(SettingType::uint64), "7"},
+      {field(SettingType::real), "0.5"},
+      {field(SettingType::text), "two words"},
+      {numbers, "1, 2"},
+      {field(SettingType::text, std::nullopt, std::nullopt, {"a", "b"}), "b"}};
+  for (const auto& [f, value] : all) {
+    for (const std::string around :
+         {"%\n", "%\r\n", "\xef\xbb\xbf%", " \t%\n\n", "\xc2\xa0%\xc2\xa0", "\xe3\x80\x80%"}) {
+      const auto at = around.find('%');
+      EXPECT_EQ(good(f, around.substr(0, at) + value + around.substr(at + 1)), value) << around;
+    }
+  }
+}
+
+TEST(SettingField, EveryTypeRefusesControlCharactersInsideWithTheirPlace) {
+  for (const auto type : {SettingType::boolean, SettingType::int32, SettingType::real, SettingType::text}) {
+    EXPECT_THAT(refusal(field(type), "12\n34"), HasSubstr("a line feed (\\x0a) at byte 3"));
+    EXPECT_THAT(refusal(field(type), std::string_view("12\0", 3)), HasSubstr("\\x00 at byte 3"));
+    EXPECT_THAT(refusal(field(type),
+                        "1\xef\xbb\xbf"
+                        "2"),
+                HasSubstr("a byte order mark"));
+    EXPECT_THAT(refusal(field(type),
+                        "\xff\xfe"
+                        "1"),
+                HasSubstr("UTF-16"));
+    EXPECT_THAT(refusal(field(type), "1\xff"), HasSubstr("byte 2"));
+  }
+}
+
+TEST(SettingField, APemKeepsItsLines) {
+  const std::string pem = "-----BEGIN PUBLIC KEY-----\r\nabc\r\n-----END PUBLIC KEY-----";
+  EXPECT_EQ(good(field(SettingType::text), "\xef\xbb\xbf" + pem + "\r\n"), pem);
+  EXPECT_THAT(refusal(field(SettingType::text), pem + "\x01x"), HasSubstr("\\x01"));
+}
+
+TEST(SettingField, WhatItsAuthorDeclaredIsAlwaysAValue) {
+  auto f = field(SettingType::text);
+  f.default_value = "Hello, ";
+  EXPECT_EQ(good(f, "Hello, "), "Hello, ");
+  EXPECT_EQ(good(f, "Hi, "), "Hi,");
+}
+
 TEST(SettingField, TextIsKeptAsItIs) {
   const auto f = field(SettingType::text);
   EXPECT_EQ(good(f, ""), "");
-  EXPECT_EQ(good(f, " two words \n"), " two words \n");
+  EXPECT_EQ(good(f, "two  words"), "two  words");
   EXPECT_EQ(good(f, "gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x8e\xb2"), "gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x8e\xb2");
 }
 

@@ -129,7 +129,10 @@ class Fixture : public testing::Test {
   }
   base::Status set(const std::string& path, const std::string& value, bool force = false) {
     std::promise<base::Status> result;
-    settings->set(path, value, force, [&](base::Status s) { result.set_value(std::move(s)); });
+    settings->set(path, value, force, [&](const base::Result<Settings::Written>& done) {
+      if (done) written = *done;
+      result.set_value(done ? base::Status() : base::Status(done.error()));
+    });
     return result.get_future().get();
   }
   void declare(const std::string& instance = "0@dev", SettingValues overrides = {}) {
@@ -162,6 +165,7 @@ class Fixture : public testing::Test {
   test::CapturedLog log{base::Room::discovery};
   Seen<KvMap> stored;
   Seen<Settings::Change> changes;
+  Settings::Written written;  // of the last set() that went well
   Kv kv;
   std::unique_ptr<Settings> settings;
 };

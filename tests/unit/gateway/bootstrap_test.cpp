@@ -123,6 +123,43 @@ drain_seconds: 0
   EXPECT_EQ(b.drain_seconds, 0U);
 }
 
+TEST_F(BootstrapTest, EverySourceIsReadAsWhatPeopleWrite) {
+  env["CELLMESH_CONSUL"] = "\xef\xbb\xbfhttp://127.0.0.1:8500\r\n";
+  env["CELLMESH_GROUP"] = " eu\n";
+  env["CELLMESH_MESH"] = " \n";  // as if it were not there
+  flags["name"] = "one\n";
+  flags["plugins"] =
+      "\xef\xbb\xbf"
+      "agent, hub\r\n";
+  flags.erase("dev");
+  const Bootstrap b = load().value();
+  EXPECT_EQ(b.consul_url, "http://127.0.0.1:8500");
+  EXPECT_EQ(b.group, "eu");
+  EXPECT_EQ(b.mesh, "default");
+  EXPECT_EQ(b.name, "one");
+  EXPECT_EQ(*b.plugins, (std::vector<std::string>{"agent", "hub"}));
+  env["CELLMESH_GROUP"] = "e\nu";
+  EXPECT_THAT(refusal(), HasSubstr("CELLMESH_GROUP: it has a line feed (\\x0a) at byte 2"));
+}
+
+TEST_F(BootstrapTest, SettingsAreReadAsWhatPeopleWriteAndNotQuoted) {
+  flags["set"] =
+      "\n data/database = sqlite:/x\r\n; "
+      "agent/port=1 ;\n";
+  const Bootstrap b = load().value();
+  EXPECT_EQ(b.settings.at("data").at("database"), "sqlite:/x");
+  EXPECT_EQ(b.settings.at("agent").at("port"), "1");
+  EXPECT_TRUE(b.settings_on_command_line);
+  flags["set"] = "data/database=hun\nter2";
+  EXPECT_THAT(refusal(), testing::AllOf(HasSubstr("--set has a bad value of data/database: it has a line feed"),
+                                        testing::Not(HasSubstr("ter2"))));
+  flags["set"] = "hunter2";
+  EXPECT_THAT(refusal(), testing::Not(HasSubstr("hunter2")));
+  flags.erase("set");
+  env["CELLMESH_SET"] = "agent/port=1";
+  EXPECT_FALSE(load().value().settings_on_command_line);
+}
+
 TEST_F(BootstrapTest, EveryOptionHasAVariableAndAllButSecretsAFlag) {
   for (const auto& option : bootstrap_options()) {
     EXPECT_TRUE(option.env.starts_with("CELLMESH_")) << option.key;

@@ -80,10 +80,12 @@ struct PeersTest : ::testing::Test {
   FakeDiscovery discovery;
   std::vector<discovery::ServiceRecord> wanted;
   std::vector<std::string> conflicts;
+  std::vector<std::string> namesakes;
   Peers peers{
       discovery,
       HostRecord{"0@dev", "m", "me", "127.0.0.1:7"},
-      {[this](auto records) { wanted = std::move(records); }, [this](const auto& r) { conflicts.push_back(r.id); }}};
+      {[this](auto records) { wanted = std::move(records); }, [this](const auto& r) { conflicts.push_back(r.id); },
+       [this](const auto& r) { namesakes.push_back(r.boot); }}};
 
   void SetUp() override {
     peers.set_rule(*LinkRule::parse("own", "dev"));
@@ -106,6 +108,20 @@ TEST_F(PeersTest, AnotherHostUnderAnOwnIdIsAConflict) {
   EXPECT_TRUE(conflicts.empty());
   discovery.on_services({record("agent", "dev", "other")});
   EXPECT_EQ(conflicts, std::vector<std::string>{"agent#0@dev"});
+}
+
+TEST_F(PeersTest, AnotherHostOfTheOwnNameIsToldOnce) {
+  auto same = record("game", "dev", "other");
+  same.host = "0@dev";
+  auto own = record("hub", "dev", "me");
+  own.host = "0@dev";
+  auto foreign = record("hub", "dev", "third", "another mesh");
+  foreign.host = "0@dev";
+  for (int i = 0; i < 2; ++i) discovery.on_services({same, own, foreign, record("hub", "dev", "b")});
+  EXPECT_EQ(namesakes, std::vector<std::string>{"other"});
+  discovery.on_services({});
+  discovery.on_services({same});
+  EXPECT_EQ(namesakes.size(), 2U) << "it came back";
 }
 
 TEST_F(PeersTest, KnownComesWithTheFirstAnswerForTheseKinds) {

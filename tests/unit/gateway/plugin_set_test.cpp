@@ -89,6 +89,12 @@ TEST(PluginList, OneVersionOfAPluginIsWanted) {
 TEST(PluginList, NamesAreTrimmedAndDoublesDropped) {
   EXPECT_THAT(*PluginSet::parse(" agent, login,,agent \n"), ElementsAre("agent", "login"));
   EXPECT_TRUE(PluginSet::parse("")->empty());
+  EXPECT_THAT(*PluginSet::parse("\xef\xbb\xbf"
+                                "agent,\xc2\xa0login\r\n"),
+              ElementsAre("agent", "login"));
+  EXPECT_EQ(PluginSet::parse("echo\nhub\n").error().text,
+            "it has a line feed (\\x0a) at byte 5; write it as one line, without control characters; names have commas "
+            "between them: agent,login");
 }
 
 TEST(PluginList, APathIsNoName) {

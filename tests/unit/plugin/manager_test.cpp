@@ -102,7 +102,7 @@ TEST_F(ManagerTest, SettingsAreDeclaredReadAndFollowed) {
   Seen<std::string> wrote;
   const auto set = [&](const std::string& key, const std::string& value) {
     std::promise<bool> done;
-    settings.set(key, value, false, [&](const base::Status& status) { done.set_value(status.has_value()); });
+    settings.set(key, value, false, [&](const auto& written) { done.set_value(written.has_value()); });
     return done.get_future().get();
   };
   EXPECT_TRUE(set("alpha/fixed", "twice"));

@@ -248,6 +248,9 @@ TEST_F(ManifestTest, ContradictionsAreRefused) {
   m.mutable_settings(0)->mutable_fields(0)->set_default_value("11");
   has(check(m), "the default of its setting chat/limit is none");
   m = good();
+  m.mutable_settings(0)->mutable_fields(0)->set_secret(true);
+  has(check(m), "its setting chat/limit is a secret, and not a text without default and choices");
+  m = good();
   auto* list = m.mutable_settings(0)->mutable_fields(0);
   list->set_list(true);
   list->set_max_items(3);

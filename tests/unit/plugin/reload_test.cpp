@@ -67,7 +67,7 @@ TEST_F(ReloadTest, ASettingThatIsReadAtTheStartKeepsItsValueAndOthersFollow) {
   load("unit_good");
   const auto set = [&](const std::string& key, const std::string& value) {
     std::promise<bool> done;
-    settings.set(key, value, false, [&](const base::Status& status) { done.set_value(status.has_value()); });
+    settings.set(key, value, false, [&](const auto& result) { done.set_value(result.has_value()); });
     return done.get_future().get();
   };
   ASSERT_TRUE(set("alpha/fixed", "twice"));

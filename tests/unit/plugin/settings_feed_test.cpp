@@ -7,6 +7,7 @@
 
 #include "discovery/embedded.hpp"
 #include "plugin/clock.hpp"
+#include "support/temp_dir.hpp"
 
 namespace cm::plugin::test {
 namespace {
@@ -38,7 +39,7 @@ class SettingsFeedTest : public testing::Test {
   }
   void set(const std::string& path, const std::string& value) {
     std::promise<bool> done;
-    settings_.set(path, value, false, [&](const base::Status& status) { done.set_value(status.has_value()); });
+    settings_.set(path, value, false, [&](const auto& written) { done.set_value(written.has_value()); });
     EXPECT_TRUE(done.get_future().get());
   }
   // What the service is told next.
@@ -62,7 +63,7 @@ TEST_F(SettingsFeedTest, ChangeThatCameInTheOldWordsBeforeTheSwitchComesAgainInT
   SettingsFeed feed(settings_, before, "0@test", {});
   ASSERT_TRUE(feed.first(std::chrono::seconds(60), {}));
   feed.connect(mailbox_);
-  const std::string given = feed.preview(now);
+  const std::string given = feed.preview(now).value();
   set("alpha/gone", "z");
   EXPECT_EQ(next(), discovery::encode_settings(before.fields, {{"gone", "z"}, {"stays", "b"}}));
   feed.declare(now, given);
@@ -77,9 +78,35 @@ TEST_F(SettingsFeedTest, WhatTheNewVersionHasAlreadyIsNotTold) {
   SettingsFeed feed(settings_, before, "0@test", {});
   ASSERT_TRUE(feed.first(std::chrono::seconds(60), {}));
   feed.connect(mailbox_);
-  feed.declare(now, feed.preview(now));
+  feed.declare(now, feed.preview(now).value());
   set("alpha/made", "y");
   EXPECT_EQ(next(), discovery::encode_settings(now.fields, {{"stays", "b"}, {"made", "y"}}));
+}
+
+TEST_F(SettingsFeedTest, SecretThatCannotBeReadKeepsAServiceFromStartingAndLeavesARunningOneWhatItHas) {
+  cm::test::TempDir folder;
+  const std::string path = folder / "secret";
+  SettingField field = text_field("secret", 1, "");
+  field.secret = true;
+  const auto secret = declared({field});
+  {
+    SettingsFeed first(settings_, secret, "0@test", {{"secret", "file:" + path}});
+    const auto values = first.first(std::chrono::seconds(60), {});
+    ASSERT_FALSE(values);
+    EXPECT_NE(values.error().text.find(path + ": No such file"), std::string::npos) << values.error().text;
+  }
+  cm::test::write_file(path, "one");
+  SettingsFeed feed(settings_, secret, "0@test", {{"secret", "file:" + path}});
+  const auto one = discovery::encode_settings(secret.fields, {{"secret", "one"}});
+  EXPECT_EQ(feed.first(std::chrono::seconds(60), {}).value(), one);
+  feed.connect(mailbox_);
+  std::filesystem::remove(path);
+  settings_.reread_secrets();
+  EXPECT_EQ(feed.preview(secret).value(), one) << "a reload goes on with it";
+  feed.declare(secret, one);
+  cm::test::write_file(path, "two");
+  settings_.reread_secrets();
+  EXPECT_EQ(next(), discovery::encode_settings(secret.fields, {{"secret", "two"}}));
 }
 
 }  // namespace

@@ -142,8 +142,7 @@ TEST_P(Snapshot, TimersAndJobsComeBackByName) {
 TEST_P(Snapshot, ReadsAndFollowsItsSettings) {
   EXPECT_EQ(ask("settings"), "0a0568656c6c6f1007");  // word: "hello" number: 7
   std::promise<bool> done;
-  settings.set(GetParam() + "/number", "8", false,
-               [&](const base::Status& status) { done.set_value(status.has_value()); });
+  settings.set(GetParam() + "/number", "8", false, [&](const auto& written) { done.set_value(written.has_value()); });
   EXPECT_TRUE(done.get_future().get());
   EXPECT_TRUE(told("settings 0a0568656c6c6f1008; "));
 }

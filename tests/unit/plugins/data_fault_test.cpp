@@ -285,6 +285,24 @@ TEST_F(PostgresFaults, WritersOfTheSameRowsDoNotLoseAWrite) {
   EXPECT_EQ(stored(database), 100U);
 }
 
+TEST(DataFaults, ADatabaseThatIsWrittenWronglyIsRefusedWithoutItsPassword) {
+  for (const std::string bad : {"hunter2", "postgresql://ann:x@hunter2@db/game", "postgresql://ann:x/hunter2@db/game",
+                                "postgresql://a:%zz@hunter2", "postgresql://ann:hunter2@db/game?bad=%", "sqlite:"}) {
+    try {
+      static_cast<void>(data::database_of(bad, "dev"));
+      ADD_FAILURE() << "taken: " << bad;
+    } catch (const std::invalid_argument& refusal) {
+      EXPECT_THAT(refusal.what(), Not(HasSubstr("hunter2")));
+      EXPECT_THAT(refusal.what(), HasSubstr("names no database"));
+    }
+  }
+  ::setenv("CELLMESH_DATABASE", "\xef\xbb\xbfsqlite:/tmp/x.db\r\n", 1);
+  EXPECT_EQ(data::database_of("", "dev"), "sqlite:/tmp/x.db");
+  ::setenv("CELLMESH_DATABASE", "sqlite:/tmp/x\ny.db", 1);
+  EXPECT_THROW(static_cast<void>(data::database_of("", "dev")), std::invalid_argument);
+  ::unsetenv("CELLMESH_DATABASE");
+}
+
 TEST_F(PostgresFaults, APasswordIsNeverShown) {
   EXPECT_THAT(data::shown(database), Not(HasSubstr(PostgresServer::password())));
   auto wrong = database;

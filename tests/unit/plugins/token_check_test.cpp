@@ -178,6 +178,14 @@ TEST(PublicKey, OfAnOperatorIsItsPemAlone) {
   EXPECT_EQ(read->until, std::nullopt);
 }
 
+TEST(PublicKey, IsReadAsAPersonSavedIt) {
+  std::string crlf = "until: 17\n" + Forge::signer().public_pem;
+  for (auto at = crlf.find('\n'); at != std::string::npos; at = crlf.find('\n', at + 2)) crlf.insert(at, "\r");
+  const auto edited = tokens::PublicKey::parse("\xef\xbb\xbf" + crlf + "\r\n");
+  ASSERT_TRUE(edited) << "a person saved it";
+  EXPECT_EQ(edited->until, 17);
+}
+
 TEST(PublicKey, WhatIsNoneIsNotBelieved) {
   EXPECT_FALSE(tokens::PublicKey::parse(""));
   EXPECT_FALSE(tokens::PublicKey::parse("until: x\n" + Forge::signer().public_pem));

@@ -13,6 +13,9 @@ TEST(ServiceRoutes, JsonComesBackAsItWas) {
   const auto back = ServiceRoutes::parse("game", game().to_json());
   ASSERT_TRUE(back);
   EXPECT_EQ(*back, game());
+  const auto edited = ServiceRoutes::parse("game", "\xef\xbb\xbf\r\n" + game().to_json() + "\r\n");
+  ASSERT_TRUE(edited) << "a person saved it";
+  EXPECT_EQ(*edited, game());
 }
 
 TEST(ServiceRoutes, ABrokenValueIsRefusedNamingThePlace) {
