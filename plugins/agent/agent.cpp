@@ -30,7 +30,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::string_view game_kind = "game";
 constexpr std::string_view replaced_text = "you entered anew from elsewhere";
 constexpr auto verify_timeout = 5s;
 constexpr auto load_delay = 200ms;  // so that a burst of clients is one report
@@ -135,7 +134,8 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     if (settings().require_token()) {
       look_at(req, client, true);
     } else {
-      ask_game(client, game_of(req.game_svc_id()), {.uid = cellmesh::format("guest-{}", random_hex())});
+      ask_game(client, game_of(req.game_svc_id(), settings().game_kind()),
+               {.uid = cellmesh::format("guest-{}", random_hex())});
     }
     return Status::ok;
   }
@@ -220,7 +220,7 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     if (!spent_.take(claims.id, claims.expires + settings().clock_skew_sec(), now)) {
       return turn_away(client, proto::TooManyAttempts, "more tokens came lately than this agent can remember");
     }
-    ask_game(client, game_of(claims.game), claims);
+    ask_game(client, game_of(claims.game, kind_of(claims.game)), claims);
   }
 
   // Their key may have come.
@@ -268,7 +268,7 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     auto* entry = entered_.edit(client);
     if (entry == nullptr) return;  // gone meanwhile
     if (agreed) status = bound;
-    if (late && bound == Status::ok) (void)gateway().unbind(client, std::string(game_kind));
+    if (late && bound == Status::ok) (void)gateway().unbind(client, kind_of(directory().name(game)));
     if (!agreed || bound != Status::ok) {
       spent_.give_back(entry->token_id());
       entered_.erase(client);
@@ -293,11 +293,15 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
 
   void tidy() { spent_.tidy(since_1970::seconds()); }
 
-  // The game that the client is to enter; none when it is not up, or is no game.
-  ServiceId game_of(const std::string& id) {
-    if (id.empty()) return directory().pick(std::string(game_kind));
+  // `game#0@dev` -> `game`
+  static std::string kind_of(const std::string& id) { return id.substr(0, id.find('#')); }
+
+  // Returns the game that the client is to enter, any of the kind where `id` is empty; none when it is not up, or is of
+  // another kind.
+  ServiceId game_of(const std::string& id, const std::string& kind) {
+    if (id.empty()) return directory().pick(kind);
     // Looked for among those that are up: the host remembers each id that it is asked for, and this one is a client's.
-    for (const auto& game : directory().list(std::string(game_kind))) {
+    for (const auto& game : directory().list(kind)) {
       if (directory().name(game.service) == id) return game.service;
     }
     return {};

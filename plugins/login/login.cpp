@@ -148,7 +148,7 @@ void Login::let_in(const Visitor& visitor, const std::string& uid) {
   const auto agent = reachable_agent();
   if (!agent && directory().list("agent").empty()) return refuse(visitor, proto::AgentNotFound, "no agent is up", {});
   if (!agent) return refuse(visitor, proto::AgentAddressError, "no agent has an address for clients", {});
-  const auto game = directory().pick("game");
+  const auto game = directory().pick(settings().game_kind());
   if (!game) return refuse(visitor, proto::GameNotFound, "no game is up", {});
   const cellmesh::CallOptions options{.client = {}, .timeout = agent_timeout};
   const Status sent = call<&Login::on_agent>(options, agent, proto::AgentInfoREQ(), visitor, agent, game, uid);

@@ -207,15 +207,22 @@ TEST_F(AgentPlugin, VerifiedClientIsBoundAdmittedToldAndReleased) {
 }
 
 TEST_F(AgentPlugin, GameThatIsNoneOrDownIsNotFound) {
-  host.up("hub#0@test");
   host.up("game#7@test");
   host.down("game#7@test");
-  for (const char* id : {"hub#0@test", "game#7@test", "game#8@test", "nonsense", "agent#0@test"}) {
+  for (const char* id : {"game#7@test", "game#8@test", "nonsense", "hub#0@test"}) {
     EXPECT_EQ(verify(alice, id), Status::ok);
     SCOPED_TRACE(id);
     expect_turned_away(alice, proto::GameNotFound);
   }
   enter(alice);  // it may try again
+}
+
+TEST_F(AgentPlugin, TokenNamesTheGameOfWhateverKindItIs) {
+  const ServiceId arena = host.up("arena#3@test");
+  EXPECT_EQ(verify(alice, "arena#3@test"), Status::ok);
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().to, arena);
+  answer();
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::NoError);
 }
 
 TEST_F(AgentPlugin, NoGameAtAllIsNotFound) {
@@ -513,6 +520,22 @@ TEST_F(AgentPlugin, ClientStatesItsProtocolByVerifyOrPing) {
   EXPECT_EQ(set[0].text, "2");
   EXPECT_EQ(set[1].text, "2");
   EXPECT_EQ(set[1].clients[0].session, bob.session());
+}
+
+TEST_F(AgentPlugin, KindOfGameIsASettingForThoseWithoutAToken) {
+  auto now = settings();
+  now.set_require_token(false);
+  now.set_game_kind("arena");
+  EXPECT_EQ(host.change_settings(now), Status::ok);
+  EXPECT_EQ(show(alice, "", ""), Status::ok);
+  expect_turned_away(alice, proto::GameNotFound);
+  const ServiceId arena = host.up("arena#3@test");
+  EXPECT_EQ(show(alice, "", ""), Status::ok);
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().to, arena);
+  answer();
+  host.clear();
+  EXPECT_EQ(show(bob, "", "game#0@test"), Status::ok);
+  expect_turned_away(bob, proto::GameNotFound);
 }
 
 }  // namespace

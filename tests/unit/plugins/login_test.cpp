@@ -516,6 +516,15 @@ TEST_F(LoginPlugin, AgentWithoutAnAddressIsPassedOver) {
   EXPECT_EQ(log_in().server().port(), 4002);
 }
 
+TEST_F(LoginPlugin, KindOfGameThatPlayersEnterIsASetting) {
+  up();
+  host.up("arena#3@test", {.load = 7});
+  auto now = settings();
+  now.set_game_kind("arena");
+  EXPECT_EQ(host.change_settings(now), cellmesh::Status::ok);
+  EXPECT_EQ(log_in().game_svc_id(), "arena#3@test");
+}
+
 TEST_F(LoginPlugin, NoGameIsGameNotFound) {
   agent_up("agent#0@test", 0, "127.0.0.1:4000");
   const auto ack = log_in();
