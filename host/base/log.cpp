@@ -1,48 +1,48 @@
 #include "base/log.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <vector>
+#include <utility>
 
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/dist_sink.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/logger.h>
 
+#include "base/audit_stream.hpp"
+#include "base/log_limits.hpp"
+#include "base/log_output.hpp"
 #include "base/utf8.hpp"
 
 namespace cm::base {
 namespace {
 
-std::unique_ptr<spdlog::formatter> formatter() {
-  return std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%fZ %^%l%$ %n %v",
-                                                     spdlog::pattern_time_type::utc);
-}
+constexpr std::size_t kMaxLine = std::size_t{16} * 1024;
+constexpr auto kQuiet = std::chrono::seconds(5);
+constexpr unsigned kLogPermissions = 0666;    // less the umask
+constexpr unsigned kAuditPermissions = 0640;  // it names players and their money
 
-struct Loggers {
+struct Logging {
   std::array<std::shared_ptr<spdlog::logger>, kRoomNames.size()> rooms;
-  std::shared_ptr<spdlog::sinks::dist_sink_mt> sink = std::make_shared<spdlog::sinks::dist_sink_mt>();
+  std::shared_ptr<LogOutput> output = std::make_shared<LogOutput>();
+  LogLimits limits;
+  AuditStream audit{*output};
 
-  Loggers() {
-    sink->add_sink(std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  Logging() {
     for (std::size_t i = 0; i < rooms.size(); ++i) {
-      rooms[i] = std::make_shared<spdlog::logger>(std::string(kRoomNames[i]), sink);
+      rooms[i] = std::make_shared<spdlog::logger>(std::string(kRoomNames[i]), output);
       rooms[i]->set_level(spdlog::level::info);
-      rooms[i]->flush_on(spdlog::level::info);
     }
-    sink->set_formatter(formatter());
   }
 };
 
 // Never destroyed: threads may log until the process ends.
-Loggers& loggers() {
-  static auto* all = new Loggers;
+Logging& logging() {
+  static auto* all = new Logging;
   return *all;
 }
+
+spdlog::logger& backend(Room room) { return *logging().rooms[static_cast<std::size_t>(room)]; }
 
 std::optional<spdlog::level::level_enum> level_of(std::string_view word) {
   using namespace spdlog::level;
@@ -59,21 +59,98 @@ std::optional<spdlog::level::level_enum> level_of(std::string_view word) {
   return it->second;
 }
 
+// Keeps a line from looking like two, and from reaching the terminal behind it: further lines of it are indented.
+std::string plain(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c == '\n') {
+      out += text.substr(i + 1).starts_with("  ") ? "\n" : "\n  ";
+    } else {
+      out += (c < 0x20 && c != '\t') || c == 0x7f ? '?' : text[i];
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
-spdlog::logger& log(Room room) { return *loggers().rooms[static_cast<std::size_t>(room)]; }
+Logger log(Room room, std::string_view subject, LogLimit limit) {
+  return Logger(room, std::hash<std::string_view>()(subject) | 1U, limit);
+}
+
+spdlog::logger& log_backend(Room room) { return backend(room); }
+
+bool Logger::should_log(Level level) const { return backend(room_).should_log(level); }
+
+Logger::Level Logger::level() const { return backend(room_).level(); }
+
+void Logger::write(Level level, const std::source_location& where, fmt::string_view text, fmt::format_args args) const {
+  auto& out = backend(room_);
+  if (!out.should_log(level)) return;
+  const LogLimits::Cause cause{where.file_name(), where.line(), subject_};
+  LogLimits::Verdict verdict;
+  if (level >= spdlog::level::info) verdict = logging().limits.take(cause, limit_, LogLimits::Clock::now());
+  if (!verdict.write) return;
+  std::string line;
+  try {
+    line = fmt::vformat(text, args);
+  } catch (const std::exception& e) {
+    line = "a line that cannot be formatted: " + std::string(e.what());
+  }
+  if (line.size() > kMaxLine) line.replace(kMaxLine, std::string::npos, "...");
+  line = plain(line);
+  if (level >= spdlog::level::info) {
+    logging().limits.written(cause, static_cast<std::size_t>(room_), static_cast<int>(level), line);
+  }
+  if (verdict.left_out > 0) line += " left_out=" + std::to_string(verdict.left_out);
+  out.log(level, spdlog::string_view_t(line.data(), line.size()));
+}
+
+void Logger::line(Level level, std::string_view text, const std::source_location& where) const {
+  write(level, where, "{}", fmt::make_format_args(text));
+}
 
 Status init_log(std::string_view default_level, const std::string& path) {
   if (!path.empty()) {
-    try {
-      auto file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
-      file->set_formatter(formatter());
-      loggers().sink->set_sinks({file});
-    } catch (const spdlog::spdlog_ex& e) {
-      return error("cannot open the log file " + path + ": " + e.what() + "; choose another with --log-file");
+    auto file = LineFile::append_to(path, kLogPermissions);
+    if (!file) {
+      return error("cannot open the log file " + path + ": " + file.error().text + "; choose another with --log-file");
     }
+    logging().output->use(std::move(*file));
   }
   return set_log_levels(default_level);
+}
+
+Status init_audit(const std::string& path) {
+  if (path.empty()) return {};
+  auto file = LineFile::append_to(path, kAuditPermissions);
+  if (!file) {
+    return error("cannot open the audit file " + path + ": " + file.error().text +
+                 "; choose another with --audit-file");
+  }
+  logging().audit.use(std::move(*file));
+  return {};
+}
+
+void audit(std::string_view record) { logging().audit.write(record); }
+
+void reopen_logs() {
+  logging().output->reopen();
+  logging().audit.reopen();
+}
+
+void look_after_logs(bool all) {
+  logging().output->retry();
+  logging().audit.retry();
+  const auto left_out =
+      logging().limits.take_left_out(LogLimits::Clock::now(), all ? LogLimits::Clock::duration::zero() : kQuiet);
+  for (const auto& cause : left_out) {
+    backend(static_cast<Room>(cause.room))
+        .log(static_cast<spdlog::level::level_enum>(cause.level), "left out {} more lines such as: {}", cause.lines,
+             cause.like);
+  }
 }
 
 Status set_log_levels(std::string_view spec) {
@@ -100,7 +177,7 @@ Status set_log_levels(std::string_view spec) {
     levels[static_cast<std::size_t>(room - kRoomNames.begin())] = level;
   }
   for (std::size_t i = 0; i < levels.size(); ++i) {
-    if (levels[i]) loggers().rooms[i]->set_level(*levels[i]);
+    if (levels[i]) logging().rooms[i]->set_level(*levels[i]);
   }
   return {};
 }

@@ -68,9 +68,10 @@ void Run::note_fault(const std::string& where, const std::string& what) {
 }
 
 void Run::log(int level, std::uint64_t robot, std::string_view text) {
-  auto& logger = base::log(base::Room::service);
+  static constexpr base::LogLimit kLimit{20, std::chrono::milliseconds(50)};  // of all robots
+  const auto logger = base::log(base::Room::service, "robots", kLimit);
   const auto wanted = static_cast<spdlog::level::level_enum>(std::clamp(level, 0, 4));
-  if (!logger.should_log(wanted) || !lines_.allow()) return;
+  if (!logger.should_log(wanted)) return;
   logger.log(wanted, "{} robot={}", base::log_value(text), robot);
 }
 

@@ -18,7 +18,6 @@
 #include "bots/stats.hpp"
 #include "net/address.hpp"
 #include "net/tls.hpp"
-#include "plugin/log_limiter.hpp"
 #include "plugin/manifest.hpp"
 #include "plugin/metrics.hpp"
 
@@ -103,7 +102,6 @@ class Run {
   Stats stats_;
   Deliveries deliveries_;
   plugin::Metrics metrics_;
-  plugin::LogLimiter lines_{20};
   ExpectedRows rows_;
   std::vector<std::unique_ptr<Robot>> robots_;
   std::optional<base::Result<net::Address>> login_;

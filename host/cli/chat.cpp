@@ -65,6 +65,7 @@ class Chat final : public ChatView {
   // a moment only, and not at all without a connection.
   bool done() {
     if (signal_ != 0 || client_.state() == ChatClient::State::ended) return true;
+    if (!std::cout) return true;  // nobody reads
     if (!input_ended_) return false;
     if (open_lines() == 0) return true;
     if (terminal_.interactive() && client_.state() != ChatClient::State::online) return true;
@@ -119,7 +120,7 @@ class Chat final : public ChatView {
   }
 
   int verdict() {
-    if (client_.state() == ChatClient::State::ended) return kFailed;
+    if (client_.state() == ChatClient::State::ended || !std::cout) return kFailed;
     if (terminal_.interactive()) {
       if (open_lines() > 0) {
         terminal_.show_note(std::to_string(open_lines()) + " of your lines did not come through");

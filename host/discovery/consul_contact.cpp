@@ -16,7 +16,7 @@ constexpr std::string_view kKey = "cellmesh/incarnation";
 constexpr int kMaxProposals = 3;
 constexpr auto kComplainEvery = 5s;
 
-spdlog::logger& out() { return base::log(base::Room::discovery); }
+base::Logger out() { return base::log(base::Room::discovery); }
 
 std::string random_name() {
   std::random_device device;

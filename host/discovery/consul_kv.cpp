@@ -8,7 +8,7 @@
 namespace cm::discovery {
 namespace {
 
-spdlog::logger& out() { return base::log(base::Room::discovery); }
+base::Logger out() { return base::log(base::Room::discovery); }
 
 }  // namespace
 

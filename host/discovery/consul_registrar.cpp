@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 // A change of load alone is told no more often than this.
 constexpr auto kLoadInterval = 5s;
 
-spdlog::logger& out() { return base::log(base::Room::discovery); }
+base::Logger out() { return base::log(base::Room::discovery); }
 
 bool only_load_differs(const ServiceRecord& a, ServiceRecord b) {
   b.load = a.load;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kMaxKinds = 128;  // Consul takes 200 connections from one address
 constexpr std::size_t kMaxWarned = 64;
 
-spdlog::logger& out() { return base::log(base::Room::discovery); }
+base::Logger out() { return base::log(base::Room::discovery); }
 
 }  // namespace
 

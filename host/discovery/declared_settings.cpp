@@ -8,7 +8,7 @@
 namespace cm::discovery {
 namespace {
 
-spdlog::logger& out() { return base::log(base::Room::discovery); }
+base::Logger out() { return base::log(base::Room::discovery); }
 
 std::string zero_of(const SettingField& field) {
   if (field.type == SettingType::text || field.list) return {};

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kMaxWriting = 16;
 constexpr std::size_t kMaxWarned = 1024;
 
-spdlog::logger& out() { return base::log(base::Room::discovery); }
+base::Logger out() { return base::log(base::Room::discovery); }
 
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> words;

@@ -213,8 +213,12 @@ constexpr BootstrapOption kOptions[]{
        b.log_level = v;  // base::init_log checks it
        return Status();
      }},
-    {"log_file", "CELLMESH_LOG_FILE", "log-file", "PATH", "Log there instead of to standard error.", true,
+    {"log_file", "CELLMESH_LOG_FILE", "log-file", "PATH",
+     "Log there instead of to standard error. SIGHUP opens it again, after rotation.", true,
      [](Bootstrap& b, const std::string& v) { return read_new_file(b.log_file, v); }},
+    {"audit_file", "CELLMESH_AUDIT_FILE", "audit-file", "PATH",
+     "Write audit records (of money) there instead of into the log. SIGHUP opens it again.", true,
+     [](Bootstrap& b, const std::string& v) { return read_new_file(b.audit_file, v); }},
     {"drain_seconds", "CELLMESH_DRAIN_SECONDS", "drain-seconds", "N",
      "Seconds that a stop waits for clients to be served (10).", false,
      [](Bootstrap& b, const std::string& v) { return read_number(b.drain_seconds, v, 3600); }},

@@ -32,7 +32,8 @@ struct Bootstrap {
   std::string link_advertise;             // what other hosts are told, likewise; empty: where it listens
   std::uint32_t io_workers = 0;           // at least 1 once loaded
   std::string log_level = "info";
-  std::string log_file;  // empty: stderr
+  std::string log_file;    // empty: stderr
+  std::string audit_file;  // empty: the log
   std::uint32_t drain_seconds = 10;
   std::uint32_t login_port = 8001;  // with `dev`: of the login frontend; 0: any free one
   // With `dev`: of its WebSocket and the demo page; 0: any free one. Nothing: the one after login_port.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <ranges>
 #include <thread>
@@ -28,7 +29,7 @@ using std::chrono::milliseconds;
 
 constexpr auto kTick = std::chrono::seconds(5);
 
-auto& logger() { return base::log(base::Room::gateway); }
+auto logger() { return base::log(base::Room::gateway); }
 
 std::int64_t steady_ms() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -66,13 +67,8 @@ int Gateway::run() {
 
 base::Status Gateway::start() {
   raise_descriptor_limit();
-  signals_.add(SIGTERM);
-  signals_.add(SIGINT);
-  signals_.async_wait([this](const boost::system::error_code& ec, int signal) {
-    if (ec) return;
-    logger().info("stopping signal={}", signal == SIGINT ? "SIGINT" : "SIGTERM");
-    main_.stop();
-  });
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(signal);
+  await_signal();
   if (auto status = build(); !status) return status;
   for (auto& worker : workers_) worker->start();
   if (mesh_) {
@@ -266,10 +262,31 @@ void Gateway::fail(const std::string& why) {
   });
 }
 
+// SIGUSR1 too, by which other servers open their logs again: a mistaken signal ends no host.
+void Gateway::await_signal() {
+  signals_.async_wait([this](const boost::system::error_code& ec, int signal) {
+    if (ec) return;
+    const std::string name = "SIG" + std::string(::sigabbrev_np(signal));
+    if (signal == SIGTERM || signal == SIGINT) {
+      logger().info("stopping signal={}", name);
+      main_.stop();
+      return;
+    }
+    if (signal == SIGUSR2) {
+      logger().warn("ignored: a host does nothing on this signal; SIGHUP reopens its logs signal={}", name);
+    } else {
+      base::reopen_logs();
+      logger().info("logs reopened signal={}", name);
+    }
+    await_signal();
+  });
+}
+
 void Gateway::tick() {
   tick_.expires_after(kTick);
   tick_.async_wait([this](const boost::system::error_code& ec) {
     if (ec) return;
+    base::look_after_logs();
     registrar_->refresh_loads();
     settings_->reread_secrets();
     tasks_->run([this] { plugins_->sweep(); });
@@ -293,10 +310,15 @@ void Gateway::stop() {
   if (sessions_) sessions_->stop();
   for (auto& worker : workers_) worker->stop();
   logger().info("stopped");
+  base::look_after_logs(true);
 }
 
 int run_host(const Bootstrap& bootstrap) {
-  if (auto status = base::init_log(bootstrap.log_level, bootstrap.log_file); !status) {
+  // Until it is waited for: a terminal that closes, or a rotation, ends no host.
+  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2}) (void)std::signal(signal, SIG_IGN);
+  auto status = base::init_log(bootstrap.log_level, bootstrap.log_file);
+  if (status) status = base::init_audit(bootstrap.audit_file);
+  if (!status) {
     logger().error("{}", status.error().text);
     return 1;
   }
@@ -304,7 +326,6 @@ int run_host(const Bootstrap& bootstrap) {
   const int exit_code = gateway.run();
   if (!gateway.clean()) {
     // A plugin's hook hangs; its thread cannot be ended, and destroying what it stands on would crash.
-    spdlog::shutdown();
     std::_Exit(1);
   }
   return exit_code;

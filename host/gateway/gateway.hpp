@@ -64,6 +64,7 @@ class Gateway {
   [[nodiscard]] std::int64_t uptime_seconds() const;
   void apply_host_settings(const discovery::Settings::Change& change);  // [discovery's thread]
   void tick();
+  void await_signal();
   // Ends the host with an error. [any thread]
   void fail(const std::string& why);
 

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 constexpr auto kCatalogAnswer = std::chrono::seconds(10);
 constexpr std::chrono::milliseconds kProbe{2000};
 
-auto& logger() { return base::log(base::Room::gateway); }
+auto logger() { return base::log(base::Room::gateway); }
 
 }  // namespace
 

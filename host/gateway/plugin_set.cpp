@@ -13,7 +13,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-auto& logger() { return base::log(base::Room::gateway); }
+auto logger() { return base::log(base::Room::gateway); }
 
 }  // namespace
 

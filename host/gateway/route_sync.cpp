@@ -15,7 +15,7 @@ constexpr int kTries = 5;
 
 std::string key_of(const std::string& service) { return std::string(kPrefix) + service; }
 
-auto& logger() { return base::log(base::Room::gateway); }
+auto logger() { return base::log(base::Room::gateway); }
 
 std::array<unsigned, 3> numbers(std::string_view version) {
   std::array<unsigned, 3> out{};
@@ -55,7 +55,7 @@ void RouteSync::on_change(const discovery::Discovery::KvMap& values, bool lost) 
       continue;
     }
     logger().warn("{}; {} key={}", parsed.error().text, old.contains(service) ? "the old ones stay" : "it has none",
-                  key);
+                  base::log_value(key));
     if (const auto it = old.find(service); it != old.end()) next.push_back(it->second);
   }
   // What was lost stays until the KV has it again, however many reports come before.

@@ -90,17 +90,8 @@ Task<void> Greeter::greet([[maybe_unused]] std::shared_ptr<Greeter> self, std::s
   opening->abandon();
 }
 
-// At most one line a second: who connects may be anybody.
 void Greeter::complain(const std::string& peer, const std::string& why) {
-  const std::int64_t now = worker_.now_ms();
-  if (now - complained_ms_ < 1000) {
-    ++complaints_;
-    return;
-  }
-  complained_ms_ = now;
-  base::log(Room::mesh)
-      .warn("connection not taken address={} reason={} not_logged={}", log_value(peer), log_value(why),
-            std::exchange(complaints_, 0));
+  base::log(Room::mesh).warn("connection not taken address={} reason={}", log_value(peer), log_value(why));
 }
 
 }  // namespace cm::mesh

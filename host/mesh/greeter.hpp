@@ -33,8 +33,6 @@ class Greeter : public std::enable_shared_from_this<Greeter> {
 
   // Worker only.
   std::size_t handshakes_ = 0;
-  std::int64_t complained_ms_ = 0;
-  std::uint64_t complaints_ = 0;  // not logged
 };
 
 }  // namespace cm::mesh

@@ -14,7 +14,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-auto& logger() { return base::log(base::Room::net); }
+auto logger() { return base::log(base::Room::net); }
 
 }  // namespace
 

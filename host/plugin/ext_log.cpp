@@ -23,7 +23,7 @@ void write(const cm_host* host, cm_log_level level, const char* text, size_t siz
   const Instance* instance = Service::instance_of(host);
   if (instance == nullptr || text == nullptr) return;
   try {
-    instance->service->log(level_of(level), std::string_view(text, size), *instance->generation);
+    instance->service->log_own(level_of(level), std::string_view(text, size), *instance->generation);
   } catch (...) {  // no memory for a log line: it is lost
   }
 }

@@ -77,10 +77,21 @@ Service* Service::of(const cm_host* host) {
   return instance != nullptr ? instance->service : nullptr;
 }
 
-void Service::log(spdlog::level::level_enum level, std::string_view text, const Generation& generation) const {
-  auto& logger = base::log(base::Room::service);
+void Service::log(spdlog::level::level_enum level, std::string_view text, const Generation& generation,
+                  std::source_location where) const {
+  write_line(base::log(base::Room::service, id_), level, text, generation, where);
+}
+
+void Service::log_own(spdlog::level::level_enum level, std::string_view text, const Generation& generation) const {
+  // More than a host's own: many different lines come from here.
+  static constexpr base::LogLimit kLimit{1000, std::chrono::milliseconds(50)};
+  write_line(base::log(base::Room::service, id_, kLimit), level, text, generation, std::source_location::current());
+}
+
+void Service::write_line(const base::Logger& logger, spdlog::level::level_enum level, std::string_view text,
+                         const Generation& generation, std::source_location where) const {
   if (!logger.should_log(level)) return;
-  logger.log(level, "{} service={}{}", one_line(text, kMaxLogLine), id_, generation.label());
+  logger.line(level, fmt::format("{} service={}{}", one_line(text, kMaxLogLine), id_, generation.label()), where);
 }
 
 std::shared_ptr<Generation> Service::generation() const {

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <source_location>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -20,11 +21,14 @@
 #include "plugin/deadline_map.hpp"
 #include "plugin/hub_client.hpp"
 #include "plugin/instance.hpp"
-#include "plugin/log_limiter.hpp"
 #include "plugin/mailbox.hpp"
 #include "plugin/metrics.hpp"
 #include "plugin/status_reports.hpp"
 #include "plugin/surroundings.hpp"
+
+namespace cm::base {
+class Logger;
+}
 
 namespace cm::plugin {
 
@@ -70,8 +74,15 @@ class Service final : public std::enable_shared_from_this<Service> {
   [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
   // A line about it, with its id and its plugin's name, version, generation and build; of the generation that serves,
   // or of another one.
-  void log(spdlog::level::level_enum level, std::string_view text) const { log(level, text, *generation()); }
-  void log(spdlog::level::level_enum level, std::string_view text, const Generation& generation) const;
+  // Lines of one place are limited for each service.
+  void log(spdlog::level::level_enum level, std::string_view text,
+           std::source_location where = std::source_location::current()) const {
+    log(level, text, *generation(), where);
+  }
+  void log(spdlog::level::level_enum level, std::string_view text, const Generation& generation,
+           std::source_location where = std::source_location::current()) const;
+  // A line that its plugin writes.
+  void log_own(spdlog::level::level_enum level, std::string_view text, const Generation& generation) const;
 
   // For the host extensions. [service thread]
   static Service* of(const cm_host* host);
@@ -120,6 +131,8 @@ class Service final : public std::enable_shared_from_this<Service> {
   }
 
  private:
+  void write_line(const base::Logger& logger, spdlog::level::level_enum level, std::string_view text,
+                  const Generation& generation, std::source_location where) const;
   friend class Takeover;  // gives it its next generation
 
   // What a hook is handling, for the log.
@@ -204,8 +217,6 @@ class Service final : public std::enable_shared_from_this<Service> {
   std::size_t jobs_out_count_ = 0;
   bool fault_reported_ = false;
   std::string fault_text_;
-  std::map<std::string_view, LogLimiter> fault_lines_;  // by hook, so that none hides another; the names are literals
-  LogLimiter invalid_lines_{5};
   std::uint64_t probation_faults_ = 0;  // that the generation may still have until it is given back; 0: any number
   std::int64_t probation_until_ = 0;
 

@@ -8,12 +8,6 @@ namespace cm::plugin {
 namespace {
 
 constexpr std::size_t kMaxFaultText = 1000;
-constexpr unsigned kFaultLines = 10;  // a second and hook
-
-std::string and_swallowed(LogLimiter& lines) {
-  const auto n = lines.take_swallowed();
-  return n == 0 ? std::string() : " (and " + std::to_string(n) + " more that were not logged)";
-}
 
 }  // namespace
 
@@ -32,11 +26,9 @@ void Service::count_fault(const Handling& handling, std::string_view what) {
     const std::lock_guard lock(mutex_);
     last_fault_ = std::string(what) + " (" + where + ")";
   }
-  auto& lines = fault_lines_.try_emplace(handling.hook, kFaultLines).first->second;
-  if (lines.allow()) {
-    log(spdlog::level::err, "fault in " + where + ": " + std::string(what) + and_swallowed(lines),
-        *instance.generation);
-  }
+  // By hook, so that the faults of one do not hide those of another.
+  write_line(base::log(base::Room::service, id_ + " " + std::string(handling.hook)), spdlog::level::err,
+             "fault in " + where + ": " + std::string(what), *instance.generation, std::source_location::current());
   if (&instance == live_.get()) count_on_probation();
 }
 
@@ -66,9 +58,7 @@ std::string Service::describe(const Handling& handling) const {
 }
 
 cm_status Service::invalid(std::string_view why) {
-  if (invalid_lines_.allow()) {
-    log(spdlog::level::warn, "refused a bad call of it: " + std::string(why) + and_swallowed(invalid_lines_));
-  }
+  log(spdlog::level::warn, "refused a bad call of it: " + std::string(why));
   return CM_INVALID;
 }
 

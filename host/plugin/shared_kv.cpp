@@ -32,7 +32,7 @@ bool good_words(std::string_view text, bool prefix) {
 
 std::string key_of(std::string_view name) { return std::string(SharedKv::kPrefix).append(name); }
 
-auto& logger() { return base::log(base::Room::plugin); }
+auto logger() { return base::log(base::Room::plugin); }
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace cm::test {
 // A copy of what a room logs. Made before the threads that log in it start, gone after they ended.
 class CapturedLog {
  public:
-  explicit CapturedLog(base::Room room) : sink_(std::make_shared<Sink>()), logger_(base::log(room)) {
+  explicit CapturedLog(base::Room room) : sink_(std::make_shared<Sink>()), logger_(base::log_backend(room)) {
     logger_.sinks().push_back(sink_);
   }
   ~CapturedLog() { std::erase(logger_.sinks(), std::static_pointer_cast<spdlog::sinks::sink>(sink_)); }

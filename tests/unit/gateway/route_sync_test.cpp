@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/captured_log.hpp"
 #include "unit/gateway/fake_discovery.hpp"
 
 namespace cm::gateway {
@@ -45,6 +46,17 @@ TEST_F(RouteSyncTest, WhatAPluginBringsIsInForceBeforeTheKvHasIt) {
   EXPECT_EQ(changes, 1);
   discovery.changed(false);  // a change of something else meanwhile
   EXPECT_EQ(chat(), RouteMode::auth);
+}
+
+TEST_F(RouteSyncTest, JunkKeysDoNotFloodTheLog) {
+  test::CapturedLog log(base::Room::gateway);
+  for (int i = 0; i < 10'000; ++i) discovery.kv["cellmesh/routes/junk" + std::to_string(i)].value = "{";
+  discovery.changed(false);
+  discovery.changed(false);
+  EXPECT_GE(log.count("junk"), 100U);
+  EXPECT_LE(log.count("junk"), 500U);
+  base::look_after_logs(true);
+  EXPECT_GE(log.count("more lines such as"), 1U);
 }
 
 TEST_F(RouteSyncTest, ANextGenerationsRoutesTakeThePlaceOfThoseBefore) {
