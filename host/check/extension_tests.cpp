@@ -1,4 +1,5 @@
 // Extensions: those of the plugin, and hosts that have fewer or more than it knows.
+#include <cellmesh/abi/audit.h>
 #include <cellmesh/abi/channel.h>
 #include <cellmesh/abi/client_address.h>
 #include <cellmesh/abi/client_origin.h>
@@ -123,10 +124,11 @@ constexpr const char* kGateway = CM_EXT_GATEWAY;
 constexpr const char* kChannel = CM_EXT_CHANNEL;
 constexpr const char* kOffload = CM_EXT_OFFLOAD;
 constexpr const char* kKv = CM_EXT_KV;
+constexpr const char* kAudit = CM_EXT_AUDIT;
 
 void host_without_any(Subject& subject) {
-  without(subject,
-          {kLog, kMessage, kTimer, kSettings, kMetrics, kDirectory, kClients, kGateway, kChannel, kOffload, kKv});
+  without(subject, {kLog, kMessage, kTimer, kSettings, kMetrics, kDirectory, kClients, kGateway, kChannel, kOffload,
+                    kKv, kAudit});
 }
 
 void newer_host(Subject& subject) {
@@ -176,12 +178,14 @@ std::vector<Test> extension_tests() {
       {"ext.host_without_channel", kProtects, kCure, worked, host_without<kChannel>},
       {"ext.host_without_offload", kProtects, kCure, worked, host_without<kOffload>},
       {"ext.host_without_kv", kProtects, kCure, worked, host_without<kKv>},
+      {"ext.host_without_audit", kProtects, kCure, worked, host_without<kAudit>},
       {"ext.host_without_any",
        "It refuses cleanly, or lives, where a host has no extension at all.",
        kCure,
        {"ext.host_without_log", "ext.host_without_message", "ext.host_without_timer", "ext.host_without_settings",
         "ext.host_without_metrics", "ext.host_without_directory", "ext.host_without_clients",
-        "ext.host_without_gateway", "ext.host_without_channel", "ext.host_without_offload", "ext.host_without_kv"},
+        "ext.host_without_gateway", "ext.host_without_channel", "ext.host_without_offload", "ext.host_without_kv",
+        "ext.host_without_audit"},
        host_without_any},
       {"abi.newer_host", "What is built today loads in the hosts of years to come, whose structs are longer.",
        "ask that struct_size is at least, not exactly, what it was built with", worked, newer_host},

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cellmesh/abi/audit.h"
 #include "cellmesh/abi/client_protocol.h"
 #include "cellmesh/abi/gateway.h"
 #include "cellmesh/abi/host.h"
@@ -37,6 +38,7 @@ extern const cm_host_listeners kHostListeners;
 extern const cm_host_channel kHostChannel;
 extern const cm_host_offload kHostOffload;
 extern const cm_host_kv kHostKv;
+extern const cm_host_audit kHostAudit;
 
 // Runs fn(service) for a call that must come on the service's thread. Whatever the plugin does wrong comes back to it
 // as a status.

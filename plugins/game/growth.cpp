@@ -116,18 +116,4 @@ std::uint64_t version_of(const proto::PlayerData& player, std::uint64_t version,
   return version > since ? version - since : 0;
 }
 
-std::string plain(std::string_view text) {
-  static constexpr std::string_view digits = "0123456789abcdef";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (tokens::is_uid_letter(c)) {
-      out += c;
-    } else {
-      out += {'%', digits[byte >> 4U], digits[byte & 15U]};
-    }
-  }
-  return out;
-}
-
 }  // namespace growth

@@ -43,7 +43,4 @@ std::uint64_t version_of(const proto::PlayerData& player, std::uint64_t version,
 
 using tokens::is_uid;
 
-// A text as a value in a log line: what is none of a uid's characters as %XX.
-std::string plain(std::string_view text);
-
 }  // namespace growth

@@ -126,10 +126,14 @@ void Game::saved(const std::string& uid, Player& player, const proto::GameWrite&
   player.set_experience(player.experience() - std::min(player.experience(), write.experience()));
   for (const auto& change : write.changes()) {
     const bool less = change.after() < change.before();
-    log().info("audit uid={} what={} amount={}{} coins_before={} coins_after={} request_id={} version={}", uid,
-               change.what(), less ? "-" : "",
-               less ? change.before() - change.after() : change.after() - change.before(), change.before(),
-               change.after(), growth::plain(change.request_id()), version);
+    const auto amount = less ? change.before() - change.after() : change.after() - change.before();
+    audit({{"uid", uid},
+           {"what", change.what()},
+           {"amount", (less ? "-" : "") + std::to_string(amount)},
+           {"coins_before", change.before()},
+           {"coins_after", change.after()},
+           {"request_id", change.request_id()},
+           {"version", version}});
     if (less) level_ups_.add();
   }
 }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <exception>
 
+#include "cellmesh/abi/audit.h"
 #include "cellmesh/abi/client_protocol.h"
 #include "cellmesh/abi/directory.h"
 #include "cellmesh/abi/kv.h"
@@ -32,6 +33,7 @@ extern const cm_host_client_protocol host_client_protocol;
 extern const cm_host_channel host_channel;
 extern const cm_host_offload host_offload;
 extern const cm_host_kv host_kv;
+extern const cm_host_audit host_audit;
 
 // The two functions of cm_host itself.
 const void* host_extension(const cm_host* host, const char* id);

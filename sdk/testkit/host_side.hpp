@@ -202,6 +202,7 @@ class HostSide {
   std::atomic<std::uint64_t> any_thread_now{now_ms};
   mutable std::mutex mutex;  // guards all below
   std::vector<Line> lines;
+  std::vector<std::string> audits;
   std::vector<std::pair<std::string, std::int64_t>> metrics;  // [handle - 1]
 
  private:

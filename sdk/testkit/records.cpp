@@ -115,6 +115,11 @@ std::vector<Line> MemoryHost::lines() const {
   return side_->lines;
 }
 
+std::vector<std::string> MemoryHost::audits() const {
+  const std::lock_guard lock(side_->mutex);
+  return side_->audits;
+}
+
 void MemoryHost::log_level(cm_log_level level) { side_->log_level = level; }
 
 std::int64_t MemoryHost::metric(const std::string& name) const {

@@ -2,6 +2,7 @@
 # compiler and the options of whoever tests with it.
 set(CELLMESH_TESTKIT_SOURCES
   clock.cpp
+  ext_audit.cpp
   ext_channel.cpp
   ext_client_protocol.cpp
   ext_clients.cpp

@@ -161,6 +161,12 @@ bool Stage::logged(std::string_view text) const {
                      [&](const Line& line) { return line.text.find(text) != std::string::npos; });
 }
 
+bool Stage::audited(std::string_view text) const {
+  const auto records = memory_.audits();
+  return std::any_of(records.begin(), records.end(),
+                     [&](const std::string& record) { return record.find(text) != std::string::npos; });
+}
+
 Status Stage::checked(cm_status status) {
   throw_what_failed();
   return static_cast<Status>(status);

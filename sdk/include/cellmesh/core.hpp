@@ -15,6 +15,7 @@
 #include <memory>
 #include <utility>
 
+#include "abi/audit.h"
 #include "abi/channel.h"
 #include "abi/client_address.h"
 #include "abi/client_origin.h"
@@ -80,7 +81,8 @@ class Core {
         gateway(extension<cm_host_gateway>(CM_EXT_GATEWAY)),
         kv(extension<cm_host_kv>(CM_EXT_KV)),
         listeners(extension<cm_host_listeners>(CM_EXT_LISTENERS)),
-        client_protocol(extension<cm_host_client_protocol>(CM_EXT_CLIENT_PROTOCOL)) {}
+        client_protocol(extension<cm_host_client_protocol>(CM_EXT_CLIENT_PROTOCOL)),
+        audit(extension<cm_host_audit>(CM_EXT_AUDIT)) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
   ~Core() = default;
@@ -100,6 +102,7 @@ class Core {
   const cm_host_kv* const kv;                            // since 1.1
   const cm_host_listeners* const listeners;              // since 1.1
   const cm_host_client_protocol* const client_protocol;  // since 1.2
+  const cm_host_audit* const audit;                      // since 1.2
 
   // The request being handled; null between messages.
   const cm_request* current = nullptr;

@@ -7,11 +7,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
+#include "audit.hpp"
 #include "client.hpp"
 #include "clients.hpp"
 #include "core.hpp"
@@ -80,6 +82,13 @@ class Service {
 
   // [any thread]
   [[nodiscard]] Log log() const { return core_.logger(); }
+
+  // Writes a record to the host's audit stream (`--audit-file`, else its log at any level), for what must be accounted
+  // for, such as money: `audit({{"uid", uid}, {"what", "price"}, {"amount", -100}})`. A host before 1.2 has no such
+  // stream: the record is then an info line in the log, and Status::unavailable comes back. Since 1.2.
+  Status audit(std::initializer_list<AuditField> fields) const {
+    return detail::write_audit(core_.host, core_.audit, core_.logger(), fields);
+  }
 
   // The counter or gauge of this name (1 to 100 of a-z, 0-9 and _), made on first use. One that the host refused (a bad
   // name, more than 1,000) counts nothing.

@@ -87,6 +87,7 @@ inline const std::vector<Culprit> all_culprits{
     {"needs_channel", "ext.host_without_channel"},
     {"needs_offload", "ext.host_without_offload"},
     {"needs_kv", "ext.host_without_kv"},
+    {"needs_audit", "ext.host_without_audit"},
     {"needs_something", "ext.host_without_any"},
     {"needs_this_very_host", "abi.newer_host"},
     {"aborts_on_large_numbers", "message.each_valid"},

@@ -2,6 +2,7 @@
 #ifndef CULPRIT_H
 #define CULPRIT_H
 
+#include <cellmesh/abi/audit.h>
 #include <cellmesh/abi/channel.h>
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/directory.h>
@@ -41,6 +42,7 @@ struct culprit {
   const cm_host_channel *channel;
   const cm_host_offload *offload;
   const cm_host_kv *kv;
+  const cm_host_audit *audit;
   bool started;
   bool stopped;
   uint64_t started_ms;

@@ -50,6 +50,7 @@ enum defect {
   NEEDS_CHANNEL,
   NEEDS_OFFLOAD,
   NEEDS_KV,
+  NEEDS_AUDIT,
   NEEDS_SOMETHING,
   NEEDS_THIS_VERY_HOST,
   /* With messages. */

@@ -3,12 +3,15 @@
 #include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/split.hpp>
 
+#include <gmock/gmock.h>
+
 #include "discovery/embedded.hpp"
 #include "harness.hpp"
 #include "hub.pb.h"
 #include "plugin/plugin_manager.hpp"
 #include "plugin/shared_kv.hpp"
 #include "routing/message_id.hpp"
+#include "support/captured_audit.hpp"
 
 namespace cm::plugin::test {
 namespace {
@@ -202,6 +205,19 @@ TEST_P(Snapshot, HasSeveralListeners) {
             " [2 3 4712 ws://host:4712/] 0");
   EXPECT_TRUE(rig.frontends.seen.wait_for([](const auto& s) { return s == "add ws text/plain page"; }));
   EXPECT_TRUE(rig.frontends.seen.wait_for([](const auto& s) { return s == "update 2 *"; }));
+}
+
+TEST_P(Snapshot, WritesAuditRecordsSince12) {
+  if (GetParam() != "abi_1_2") {
+    EXPECT_EQ(ask("audit"), "status 9");
+    return;
+  }
+  const cm::test::CapturedAudit audit;
+  EXPECT_EQ(ask("audit"), "write 0, no fields 4, the host's name 4, too large 5");
+  EXPECT_EQ(audit.records().size(), 1U);
+  EXPECT_THAT(
+      audit.records(),
+      testing::Contains(testing::StartsWith("audit uid=ann%201%0a amount=-100 note= service=abi_1_2#0@test host=")));
 }
 
 TEST_P(Snapshot, SharesEntriesSince11) {

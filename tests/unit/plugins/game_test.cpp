@@ -156,7 +156,7 @@ TEST_F(GamePlugin, ANewPlayerIsStoredBeforeItIsIn) {
   EXPECT_EQ(ack.coins(), 1000U);
   EXPECT_EQ(ack.next_price(), 100U);
   EXPECT_TRUE(
-      host.logged("audit uid=ann what=start amount=1000 coins_before=0 coins_after=1000 request_id= version=1"));
+      host.audited("uid=ann what=start amount=1000 coins_before=0 coins_after=1000 request_id= version=1"));
 }
 
 TEST_F(GamePlugin, OnlyAnAgentLetsClientsIn) {
@@ -200,7 +200,7 @@ TEST_F(GamePlugin, ALevelIsAnsweredOnlyWhenItIsStored) {
   EXPECT_EQ(rows.player("ann").level(), 2U);
   EXPECT_EQ(rows.player("ann").spent(), 100U);
   EXPECT_TRUE(
-      host.logged("audit uid=ann what=price amount=-100 coins_before=1000 coins_after=900 request_id=r1 version=2"));
+      host.audited("uid=ann what=price amount=-100 coins_before=1000 coins_after=900 request_id=r1 version=2"));
 }
 
 TEST_F(GamePlugin, WhoCannotPayIsToldThePriceAndKeepsTheAnswer) {
@@ -305,7 +305,7 @@ TEST_F(GamePlugin, ARequestNeedsAnId) {
   is(proto::BadRequestId, bought(ann, ""));
   is(proto::BadRequestId, bought(ann, std::string(65, 'x')));
   is(proto::NoError, bought(ann, std::string(64, ' ')));
-  EXPECT_TRUE(host.logged("request_id=%20%20"));
+  EXPECT_TRUE(host.audited("request_id=%20%20"));
 }
 
 TEST_F(GamePlugin, WhatAnotherGameChangedMeanwhileIsDecidedUpon) {
@@ -513,7 +513,7 @@ TEST_F(GamePlugin, AMinuteBringsExperienceAndThatBringsCoins) {
   pass(std::chrono::seconds(settings.save_sec() + 1));
   EXPECT_EQ(rows.player("ann").experience(), 15U);
   EXPECT_EQ(rows.player("ann").coins(), 1010U);
-  EXPECT_TRUE(host.logged("audit uid=ann what=reward amount=10 coins_before=1000 coins_after=1010"));
+  EXPECT_TRUE(host.audited("uid=ann what=reward amount=10 coins_before=1000 coins_after=1010"));
   pass(std::chrono::seconds(60));
   EXPECT_EQ(rows.player("ann").coins(), 1030U) << "at 20 and at 30";
 }

@@ -50,6 +50,29 @@ TEST_F(HostOf, CountersAndGaugesReachTheHost) {
   EXPECT_EQ(host.metric("depth"), 7);
 }
 
+TEST_F(HostOf, AuditRecordsAreApartFromTheLogAndOnOneLine) {
+  memory.log_level(CM_LOG_ERROR);
+  when([](Worker& service) {
+    EXPECT_EQ(
+        service.audit({{"uid", "ann 1\naudit uid=eve"}, {"amount", -100}, {"good", true}, {"note", std::string()}}),
+        Status::ok);
+  });
+  EXPECT_THAT(memory.audits(), ElementsAre("uid=ann%201%0aaudit%20uid%3deve amount=-100 good=true note="));
+  EXPECT_TRUE(host.audited("amount=-100"));
+  EXPECT_THAT(lines(memory), IsEmpty());
+}
+
+TEST_F(HostOf, AuditRecordsThatAreRefusedAreLogged) {
+  when([](Worker& service) {
+    EXPECT_EQ(service.audit({{"uid", std::string(CM_MAX_AUDIT_VALUE + 1, 'x')}}), Status::too_large);
+    EXPECT_EQ(service.audit({{"Bad Name", 1}}), Status::invalid);
+    EXPECT_EQ(service.audit({{"service", "game#0@dev"}}), Status::invalid);
+  });
+  EXPECT_THAT(memory.audits(), IsEmpty());
+  EXPECT_TRUE(host.logged("audit uid=xxx"));
+  EXPECT_TRUE(host.logged("audit Bad Name=1"));
+}
+
 TEST_F(HostOf, LogLinesOfALevelThatIsOffAreNotMade) {
   memory.log_level(CM_LOG_WARN);
   when([](Worker& service) {
@@ -139,6 +162,14 @@ TEST(OldHost, WhatItDoesNotHaveIsUnavailable) {
   };
   EXPECT_EQ(host.deliver({host.up("data#0@test"), 0, 0, {}}, message_id<probe::TickREQ>, ""), CM_OK);
   EXPECT_THAT(faults(host), IsEmpty());
+}
+
+TEST(OldHost, LogsWhatItCannotAudit) {
+  MemoryHost host(kind_of<Worker>(), {.missing = {CM_EXT_AUDIT}});
+  ASSERT_TRUE(host.create());
+  work = [](Worker& service) { EXPECT_EQ(service.audit({{"uid", "ann 1"}, {"amount", 7}}), Status::unavailable); };
+  EXPECT_EQ(host.deliver({host.up("data#0@test"), 0, 0, {}}, message_id<probe::TickREQ>, ""), CM_OK);
+  EXPECT_THAT(lines(host), ElementsAre("audit uid=ann%201 amount=7"));
 }
 
 TEST(OldHost, HooksThatAServiceDoesNotHaveAreNotOffered) {

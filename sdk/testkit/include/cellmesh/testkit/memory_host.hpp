@@ -190,6 +190,8 @@ class MemoryHost {
 
   // Its log; lines below a level are not asked for (CM_LOG_TRACE: all are).
   [[nodiscard]] std::vector<Line> lines() const;
+  // The records of its audit stream, `uid=ann what=price amount=-100`, in order. Since 1.2.
+  [[nodiscard]] std::vector<std::string> audits() const;
   void log_level(cm_log_level level);
   // A counter or gauge; 0 when there is none of this name.
   [[nodiscard]] std::int64_t metric(const std::string& name) const;

@@ -113,6 +113,9 @@ class Stage {
   [[nodiscard]] std::optional<std::uint64_t> load() const { return memory_.load(); }
   // Whether a line of its log has this text in it.
   [[nodiscard]] bool logged(std::string_view text) const;
+  // Returns true if a record of its audit stream contains this text, such as `what=price amount=-100`. All of them, in
+  // order: memory().audits(). Since 1.2.
+  [[nodiscard]] bool audited(std::string_view text) const;
 
   // What is underneath, for all that has no word here: timers, bodies that are no message, what is not checked for
   // faults.

@@ -4,6 +4,7 @@
 #include "service.h"
 
 #define BYTES(text) (const uint8_t *)(text), strlen(text)
+#define TEXT(text) text, strlen(text)
 #define COOKIE(request) (const uint8_t *)(request), sizeof *(request)
 
 static cm_status do_send(struct service *self, const cm_request *from, struct text *out, int *later) {
@@ -183,6 +184,18 @@ static cm_status do_protocol(struct service *self, const cm_request *from, struc
   return CM_OK;
 }
 
+static cm_status do_audit(struct service *self, const cm_request *from, struct text *out, int *later) {
+  const cm_audit_field fields[] = {{"uid", TEXT("ann 1\n")}, {"amount", TEXT("-100")}, {"note", NULL, 0}};
+  const cm_audit_field of_the_host = {"service", TEXT("x")};
+  const cm_audit_field large = {"uid", "", CM_MAX_AUDIT_VALUE + 1};
+  (void)from, (void)later;
+  say(out, "write %d", self->audit->write(self->host, fields, 3));
+  say(out, ", no fields %d", self->audit->write(self->host, fields, 0));
+  say(out, ", the host's name %d", self->audit->write(self->host, &of_the_host, 1));
+  say(out, ", too large %d", self->audit->write(self->host, &large, 1));
+  return CM_OK;
+}
+
 static cm_status do_kv(struct service *self, const cm_request *from, struct text *out, int *later) {
   const cm_host *host = self->host;
   (void)from, (void)later;
@@ -238,6 +251,7 @@ static const struct {
     {"log", do_log},         {"directory", do_directory}, {"channel", do_channel},   {"clients", do_clients},
     {"gateway", do_gateway}, {"host", do_host},           {"fault", do_fault},       {"events", do_events},
     {"note", do_note},       {"listeners", do_listeners}, {"kv", do_kv}, {"protocol", do_protocol},
+    {"audit", do_audit},
 };
 
 cm_status run_command(struct service *self, const cm_message *message, struct text *out, int *later) {

@@ -1,4 +1,4 @@
-/* Uses every function and implements every hook of ABI 1.1. It is compiled against the headers beside it, for ever, and
+/* Uses every function and implements every hook of ABI 1.2. It is compiled against the headers beside it, for ever, and
  * must load and work in every later host of this major: see tests/unit/plugin/snapshot_test.cpp.
  *
  * It is asked with a DoREQ whose body is a plain word, and answers with a DoACK whose body is what came of it. */
@@ -54,6 +54,7 @@ static void *create(const cm_host *host) {
   struct service *self = calloc(1, sizeof *self);
   if (self == NULL) return NULL;
   self->host = host;
+  self->audit = host->get_extension(host, CM_EXT_AUDIT);
   self->channel = host->get_extension(host, CM_EXT_CHANNEL);
   self->clients = host->get_extension(host, CM_EXT_CLIENTS);
   self->directory = host->get_extension(host, CM_EXT_DIRECTORY);
@@ -67,8 +68,9 @@ static void *create(const cm_host *host) {
   self->offload = host->get_extension(host, CM_EXT_OFFLOAD);
   self->settings = host->get_extension(host, CM_EXT_SETTINGS);
   self->timer = host->get_extension(host, CM_EXT_TIMER);
-  if (self->channel && self->clients && self->directory && self->gateway && self->kv && self->listeners && self->log &&
-      self->message && self->metrics && self->offload && self->settings && self->timer) {
+  if (self->audit && self->channel && self->clients && self->directory && self->gateway && self->kv &&
+      self->listeners && self->log && self->message && self->metrics && self->offload && self->settings &&
+      self->timer) {
     return self;
   }
   free(self);

@@ -1,6 +1,7 @@
 /* Shared by the sources of this plugin. */
 #pragma once
 
+#include <cellmesh/abi/audit.h>
 #include <cellmesh/abi/channel.h>
 #include <cellmesh/abi/client_address.h>
 #include <cellmesh/abi/client_origin.h>
@@ -35,6 +36,7 @@ struct note {
 
 struct service {
   const cm_host *host;
+  const cm_host_audit *audit;
   const cm_host_channel *channel;
   const cm_host_client_protocol *client_protocol;
   const cm_host_clients *clients;
