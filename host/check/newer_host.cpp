@@ -1,5 +1,6 @@
 #include "check/newer_host.hpp"
 
+#include <cstdint>
 #include <cstring>
 #include <map>
 #include <string>

@@ -128,8 +128,8 @@ void WebSocket::on_read(const error_code& ec, std::size_t bytes) {
     const bool ended = ec == websocket::error::closed || ec == asio::error::eof || ec == asio::error::operation_aborted;
     if (ended && refused_code_ != 0) return tell_reader();
     // Beast says all that is wrong to the peer, but for what it cannot inflate. A server's frame, for only that does.
-    static const auto& inflating = error_code(beast::zlib::error::general).category();
-    if (ec.category() == inflating) {
+    static const error_code inflating = beast::zlib::error::general;
+    if (ec.category() == inflating.category()) {
       static constexpr std::uint16_t kCode = websocket::close_code::bad_payload;
       append(std::array{std::byte{0x88}, std::byte{2}, std::byte{kCode >> 8U}, std::byte{kCode & 0xffU}});
     }
