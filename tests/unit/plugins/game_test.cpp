@@ -155,8 +155,7 @@ TEST_F(GamePlugin, ANewPlayerIsStoredBeforeItIsIn) {
   EXPECT_EQ(ack.level(), 1U);
   EXPECT_EQ(ack.coins(), 1000U);
   EXPECT_EQ(ack.next_price(), 100U);
-  EXPECT_TRUE(
-      host.audited("uid=ann what=start amount=1000 coins_before=0 coins_after=1000 request_id= version=1"));
+  EXPECT_TRUE(host.audited("uid=ann what=start amount=1000 coins_before=0 coins_after=1000 request_id= version=1"));
 }
 
 TEST_F(GamePlugin, OnlyAnAgentLetsClientsIn) {
@@ -199,8 +198,7 @@ TEST_F(GamePlugin, ALevelIsAnsweredOnlyWhenItIsStored) {
   EXPECT_EQ(ack.price(), 100U);
   EXPECT_EQ(rows.player("ann").level(), 2U);
   EXPECT_EQ(rows.player("ann").spent(), 100U);
-  EXPECT_TRUE(
-      host.audited("uid=ann what=price amount=-100 coins_before=1000 coins_after=900 request_id=r1 version=2"));
+  EXPECT_TRUE(host.audited("uid=ann what=price amount=-100 coins_before=1000 coins_after=900 request_id=r1 version=2"));
 }
 
 TEST_F(GamePlugin, WhoCannotPayIsToldThePriceAndKeepsTheAnswer) {
