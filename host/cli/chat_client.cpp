@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "bots/agent_address.hpp"
 #include "cli/chat_notices.hpp"
@@ -17,6 +18,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kWindow = 1;                // lines on their way: they stay in order whatever becomes of one
 constexpr std::size_t kMostUnsent = 256U << 10U;  // bytes
+constexpr milliseconds kFailedRetry{300};
 constexpr const char* kVersion = "1.0";
 
 template <class M>
@@ -25,6 +27,8 @@ constexpr std::uint16_t id_of = cellmesh::MessageTraits<M>::id;
 std::uint16_t id_of_request(const ChatRequest& request) {
   return std::visit([](const auto& message) { return id_of<std::decay_t<decltype(message)>>; }, request);
 }
+
+bool is_chat(const ChatRequest& request) { return std::holds_alternative<proto::ChatREQ>(request); }
 
 std::string seconds(milliseconds time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
 
@@ -56,7 +60,7 @@ ChatClient::Clock::time_point ChatClient::deadline() const {
   if (state_ == State::ended) return Clock::time_point::max();
   if (state_ != State::online) return until_;
   Clock::time_point soonest = next_ping_;
-  if (!sent_.empty()) soonest = std::min(soonest, sent_.front().at + config_.echo_timeout);
+  if (!sent_.empty()) soonest = std::min({soonest, sent_.front().at + config_.echo_timeout, sent_.front().again_at});
   if (!waiting_.empty() && paused_until_ > Clock::now()) soonest = std::min(soonest, paused_until_);
   return soonest;
 }
@@ -92,6 +96,7 @@ void ChatClient::on_time() {
       break;
     case State::online:
       give_up_old_lines();
+      repeat_unanswered();
       if (now < next_ping_) break;
       // Not every gateway answers pings; from one that did, silence means something.
       if (answers_pings_ && now - heard_ > 3 * config_.ping_period) return lose(peer_ + " has fallen silent");
@@ -268,6 +273,11 @@ void ChatClient::on_notice(std::string_view body) {
     return;
   }
   if (!sent_.empty() && tells_of_a_drop(notice) && notice.msg_id() == id_of_request(sent_.front().request)) {
+    if (notice.code() == proto::NoticeACK::MessageFailed && is_chat(sent_.front().request)) {
+      // The service that another one takes the place of.
+      sent_.front().again_at = std::min(sent_.front().again_at, Clock::now() + kFailedRetry);
+      return;
+    }
     sent_.pop_front();
     ++lost_;
   }
@@ -282,8 +292,19 @@ void ChatClient::send_waiting() {
       level_up->set_request_id(level_up_);
     }
     std::visit([this](const auto& request) { send(request); }, waiting_.front());
-    sent_.push_back({std::move(waiting_.front()), Clock::now()});
+    const auto now = Clock::now();
+    sent_.push_back({std::move(waiting_.front()), now, now + config_.repeat_after});
     waiting_.pop_front();
+  }
+}
+
+// By the same id, so nobody hears a line twice: the service that got it may be gone, and another one took its place.
+void ChatClient::repeat_unanswered() {
+  const auto now = Clock::now();
+  for (auto& sent : sent_) {
+    if (now < sent.again_at) continue;
+    std::visit([this](const auto& request) { send(request); }, sent.request);
+    sent.again_at = now + config_.repeat_after;
   }
 }
 

@@ -26,6 +26,7 @@ struct ChatConfig {
   std::chrono::milliseconds answer_timeout{5'000};         // to connect to each address of a name, and for each answer
   std::chrono::milliseconds ping_period{5'000};            // silent for three of them: the connection is dead
   std::chrono::milliseconds echo_timeout{10'000};          // a line not answered by then is given up
+  std::chrono::milliseconds repeat_after{2'000};           // what is not answered by then is sent again
   std::chrono::milliseconds first_retry{500};              // doubles, less a random part
   std::chrono::milliseconds longest_retry{15'000};
   std::chrono::milliseconds settled{10'000};  // online for so long: the next retry is a first one again
@@ -84,7 +85,8 @@ class ChatClient {
  private:
   struct Sent {
     ChatRequest request;
-    Clock::time_point at;
+    Clock::time_point at;        // for the first time
+    Clock::time_point again_at;  // when it is sent again
   };
   void log_in();
   void verify(std::string_view login_ack);
@@ -104,6 +106,7 @@ class ChatClient {
   void on_notice(std::string_view body);
   void send_waiting();
   void give_up_old_lines();
+  void repeat_unanswered();
   void on_time();
   [[nodiscard]] std::string connection_failed(const base::Error& error) const;
   void lose(const std::string& why);

@@ -34,6 +34,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
       friend_ = kPlatform + ("bot" + std::to_string(seed()) + "-" + std::to_string((number() + 1) % count()));
     }
     every<&Robot::ping>(milliseconds(settings().ping_ms()));
+    every<&Robot::ask_social_again>(kAgain / 2);
     login();
   }
 
@@ -82,16 +83,19 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   // From now on social knows where it is: what is said to it or its channel is to be heard.
   void on(const proto::JoinChannelACK& ack) {
     if (ack.result() != proto::NoError) {
+      joining_ = {};
       failed("join: result " + std::to_string(ack.result()), ack.text());
       if (!finishing_) after<&Robot::join_channel>(milliseconds(std::max(ack.retry_after_ms(), 1'000U)));
       return;
     }
+    joining_ = {};
     join(topic_of(channel_name(), {}));
     join(topic_of({}, uid_));
     if (!finishing_) later<&Robot::talk_to_channel>(channel_timer_, settings().channel_ms());
   }
 
   void on(const proto::FriendACK& ack) {
+    befriending_ = {};
     // Who is not there yet comes perhaps.
     if (ack.result() != proto::NoError) {
       if (ack.result() != proto::PlayerUnknown) failed("friend: result " + std::to_string(ack.result()), ack.text());
@@ -151,7 +155,10 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     if (ack.result() != proto::NoError) failed("chat: result " + std::to_string(ack.result()), ack.text());
     if (ack.result() == proto::TooFast) quiet_until_ = clock() + milliseconds(ack.retry_after_ms());
     // What could not be stored now may have been all the same.
-    if (ack.result() == proto::DataUnavailable) {
+    // And what was sent more than once may have been taken when it was refused.
+    const auto line = open_.find(count);
+    const bool repeated = line != open_.end() && line->second.sent > 1 && ack.result() != proto::NoError;
+    if (ack.result() == proto::DataUnavailable || repeated) {
       open_.erase(count);
       if (finishing_) end();
       return;
@@ -173,9 +180,13 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   static constexpr const char* kAddsUp = "level and coins are what was paid for";
   static constexpr const char* kFriends = "who was befriended is a friend";
   static constexpr milliseconds kPatience{5'000};  // a game that lives answers before
+  static constexpr milliseconds kAgain{2'000};
   struct OpenLine {
     std::string topic;
-    std::chrono::microseconds at;
+    std::chrono::microseconds at;       // when it was said
+    std::chrono::microseconds sent_at;  // when it was sent last
+    int sent = 1;
+    proto::ChatREQ req;
   };
 
   void ping() {
@@ -201,7 +212,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   void join_channel() {
     proto::JoinChannelREQ req;
     req.set_channel(channel_name());
-    static_cast<void>(send(req));  // not sent: it joins when it is back
+    if (send(req) == Status::ok) joining_ = clock();  // not sent: it joins when it is back
   }
 
   void befriend() {
@@ -209,7 +220,21 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
     proto::FriendREQ req;
     req.set_what(befriended_ ? proto::FriendREQ::List : proto::FriendREQ::Add);
     if (!befriended_) req.set_uid(friend_);
-    static_cast<void>(send(req));
+    if (send(req) == Status::ok) befriending_ = clock();
+  }
+
+  // The social service that was asked may be gone, and another one took its place. A line goes by the same id: it is
+  // heard once.
+  void ask_social_again() {
+    const auto late = [this](std::chrono::microseconds at) { return at.count() != 0 && clock() - at >= kAgain; };
+    if (late(joining_)) join_channel();
+    if (late(befriending_)) befriend();
+    for (auto& [count, line] : open_) {
+      if (!late(line.sent_at) || send(line.req) != Status::ok) continue;
+      line.sent_at = clock();
+      ++line.sent;
+      counter("repeated").add();
+    }
   }
 
   void talk_to_channel() {
@@ -282,12 +307,15 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
 
   void say(const std::string& topic, proto::ChatREQ req, const std::string& text) {
     if (clock() < quiet_until_) return;
+    // One after another, or a line that is repeated would be heard behind a later one.
+    const auto waits = [&](const auto& open) { return open.second.topic == topic; };
+    if (std::any_of(open_.begin(), open_.end(), waits)) return;
     const std::uint32_t count = ++lines_;
     req.set_content(robot::make_line(seed(), number(), count, text));
     req.set_request_id(std::to_string(count) + "-" + run_);
     if (said(topic, line_key(count)) != Status::ok) return;  // as much was said as can be compared
     if (send(req) == Status::ok) {
-      open_[count] = {topic, clock()};
+      open_[count] = {topic, clock(), clock(), 1, req};
     } else {
       settled(topic, line_key(count), false);
       failed("chat: not sent");
@@ -320,6 +348,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   void log_in_again() { login(); }
 
   void stop_playing() {
+    joining_ = befriending_ = {};
     for (cellmesh::TimerId* timer : {&world_timer_, &cut_timer_, &level_timer_, &channel_timer_, &private_timer_}) {
       if (*timer) cancel(*timer);
       *timer = {};
@@ -367,6 +396,7 @@ class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
   std::chrono::microseconds pinged_{};
   std::chrono::microseconds bought_at_{};
   std::chrono::microseconds quiet_until_{};
+  std::chrono::microseconds joining_{}, befriending_{};  // since when an answer is waited for
   cellmesh::TimerId world_timer_, cut_timer_, level_timer_, channel_timer_, private_timer_, end_timer_, again_timer_;
   cellmesh::TimerId answer_timer_;  // runs while the game is to answer
 };
