@@ -17,6 +17,7 @@
 #include "../frontend/listeners.hpp"
 #include "../tokens/public_key.hpp"
 #include "presence.hpp"
+#include "relay.hpp"
 #include "spent_tokens.hpp"
 #include "token_check.hpp"
 
@@ -85,9 +86,13 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     every<&Agent::tidy>(tidy_period);
   }
 
-  void save(proto::AgentState& state) const { state.set_audience(audience_); }
+  void save(proto::AgentState& state) const {
+    state.set_audience(audience_);
+    relay_.save(state);
+  }
   void load(const proto::AgentState& state) {
     audience_ = state.audience();
+    relay_.load(state);
     entered_.for_each([this](Client client, const proto::AgentEntry& entry) {
       if (entry.verified()) online_[entry.uid()] = client;
     });
@@ -171,14 +176,40 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     if (const auto* entry = entered_.find(client_of(req.id())); entry != nullptr && entry->verified()) {
       ack.set_uid(entry->uid());
       ack.set_entered_at_ms(entry->entered_at_ms());
+      *ack.mutable_channels() = entry->channels();
     }
     from.reply(ack);
   }
 
   void on(const proto::AnnounceREQ& /*req*/, Sender from) { see_to(presence_.watch(from.id())); }
 
+  // Of the social service that leads.
+  Status on(const proto::LeadREQ& req, Sender from) {
+    if (!is_social(from)) return Status::refused;
+    proto::LeadACK ack;
+    if (relay_.follow(req, from.id(), ack)) see_to(presence_.watch(from.id()));
+    return from.reply(ack);
+  }
+  Status on(const proto::DeliverREQ& req, Sender from) {
+    return is_social(from) ? from.reply(relay_.deliver(req, from.id())) : Status::refused;
+  }
+  Status on(const proto::MembershipREQ& req, Sender from) {
+    if (!is_social(from)) return Status::refused;
+    proto::MembershipACK ack;
+    ack.set_refused(!relay_.leads(from.id(), req.epoch()));
+    ack.set_epoch(relay_.epoch());
+    if (ack.refused()) return from.reply(ack);
+    const Client client = client_of(req.session());
+    auto* entry = entered_.edit(client);
+    ack.set_gone(entry == nullptr || !entry->verified());
+    if (!ack.gone() && agent::change(*entry, req)) see_to(presence_.changed(client));
+    return from.reply(ack);
+  }
+
   void on_service(ServiceId service, bool up) {
-    if (!up) presence_.unwatch(service);
+    if (up) return;
+    presence_.unwatch(service);
+    relay_.down(service);
   }
 
   void on_client_opened(Client /*client*/) { report_load_soon(); }
@@ -329,6 +360,11 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
 
   [[nodiscard]] Client client_of(std::int64_t session) const { return {self(), static_cast<std::uint64_t>(session)}; }
 
+  [[nodiscard]] bool is_social(Sender from) {
+    const auto info = directory().get(from.id());
+    return info && info->kind == "social";
+  }
+
   // Whether all that watch who is here were told.
   void see_to(bool told) {
     if (!told && !retry_timer_) retry_timer_ = after<&Agent::tell_late>(retry_delay);
@@ -348,6 +384,7 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
 
   agent::Entries entered_{*this, "entered"};
   agent::Presence<Agent> presence_{*this, entered_};
+  agent::Relay<Agent> relay_{*this, entered_};
   cellmesh::Table<Client, proto::VerifyREQ> waiting_{*this, "waiting"};  // for the key of their token
   std::unordered_map<std::string, Client> online_;                       // by uid, the newest of each
   agent::TokenCheck tokens_;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cellmesh/plugin.hpp>
+#include <cstddef>
+#include <type_traits>
 #include <vector>
 
 namespace agent {
@@ -23,6 +25,8 @@ class Presence {
   void unwatch(cellmesh::ServiceId who) { watchers_.erase(who); }
 
   bool entered(cellmesh::Client client) { return tell<proto::OnlineREQ>(client); }
+  // Something about it changed.
+  bool changed(cellmesh::Client client) { return tell<proto::OnlineREQ>(client, true); }
   // While its entry stands.
   bool left(cellmesh::Client client) { return tell<proto::OfflineREQ>(client); }
 
@@ -40,13 +44,14 @@ class Presence {
   }
 
  private:
-  static constexpr int most_entries = 10'000;  // of a message
+  static constexpr std::size_t most_bytes = 1'000'000;  // of a message
 
   template <typename Message>
-  bool tell(cellmesh::Client client) {
+  bool tell(cellmesh::Client client, bool again = false) {
     const auto* entry = entries_.find(client);
     if (entry == nullptr || !entry->verified() || watchers_.empty()) return true;
     Message message;
+    if constexpr (std::is_same_v<Message, proto::OnlineREQ>) message.set_again(again);
     fill(*message.add_entries(), client, *entry);
     bool all = true;
     for (const cellmesh::ServiceId who : watchers()) {
@@ -63,10 +68,14 @@ class Presence {
     message.set_again(true);
     message.set_begins(true);
     bool sent = true;
+    std::size_t bytes = 0;
     entries_.for_each([&](cellmesh::Client client, const proto::AgentEntry& entry) {
       if (!entry.verified() || !sent) return;
-      fill(*message.add_entries(), client, entry);
-      if (message.entries_size() < most_entries) return;
+      auto& added = *message.add_entries();
+      fill(added, client, entry);
+      bytes += added.ByteSizeLong() + 8;
+      if (bytes < most_bytes) return;
+      bytes = 0;
       sent = service_.send(who, message) != cellmesh::Status::backpressure;
       message.clear_entries();
       message.set_begins(false);
@@ -79,6 +88,7 @@ class Presence {
     out.set_uid(entry.uid());
     out.set_session(static_cast<std::int64_t>(client.session()));
     out.set_entered_at_ms(entry.entered_at_ms());
+    *out.mutable_channels() = entry.channels();
   }
 
   [[nodiscard]] std::vector<cellmesh::ServiceId> watchers() const {

@@ -1,3 +1,5 @@
+// Channels: who is in them. Each agent keeps which of its clients are in which channels, and tells all social services:
+// so a member stays one, whoever leads.
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -13,20 +15,9 @@ using social::remove;
 
 namespace {
 
-constexpr std::size_t most_bytes = 100'000;    // of a channel's last lines
-constexpr std::size_t most_answered = 60'000;  // of them, in one message to a client
-constexpr int batch = 16;                      // channels that are stored at once
-constexpr int most_batches = 16;
-
-// Of "one,two,three".
-template <typename F>
-void for_each_name(std::string_view names, F&& visit) {
-  while (!names.empty()) {
-    const auto end = std::min(names.find(','), names.size());
-    visit(std::string(names.substr(0, end)));
-    names.remove_prefix(std::min(end + 1, names.size()));
-  }
-}
+constexpr std::size_t most_answered = 60'000;  // bytes of last lines, in one message to a client
+constexpr auto membership_timeout = 2s;
+constexpr const char* unread = "its last lines cannot be read now";
 
 }  // namespace
 
@@ -37,7 +28,7 @@ void Social::handle(const proto::JoinChannelREQ& req, const std::string& uid, Cl
   }
   const Player& player = *online_.find(uid);
   auto* channel = channels_.edit(name);
-  if (contains(player.channels(), name)) return tell_joined(name, client, {});
+  if (contains(player.channels(), name)) return tell_joined(name, client, true);
   if (in_enough_channels(player)) return refuse_channel(req, client);
   if (channel == nullptr && channels_.size() >= settings().max_channels()) {
     return refuse(req, client, proto::ListFull, "there are as many channels as there may be");
@@ -48,23 +39,84 @@ void Social::handle(const proto::JoinChannelREQ& req, const std::string& uid, Cl
   }
   if (channel == nullptr) channel = &channels_[name];
   if (settings().history() == 0) channel->set_loaded(true);
-  if (channel->loaded()) return join(name, uid, client, {});
-  if (!load_channel(name, *channel)) return join(name, uid, client, "its last lines cannot be read now");
+  if (channel->loaded()) return join(name, uid, client, true);
+  if (!load_channel(name, *channel)) return join(name, uid, client, false);
   if (!contains(channel->joining(), uid)) channel->add_joining(uid);
 }
 
-void Social::join(const std::string& name, const std::string& uid, Client client, const std::string& text) {
-  auto& player = *online_.edit(uid);
+// It counts as a member at once, and is told so when its agent knows.
+void Social::join(const std::string& name, const std::string& uid, Client client, bool all_read) {
+  const auto& player = *online_.find(uid);
   if (!contains(player.channels(), name)) {
     if (in_enough_channels(player)) {  // of several that waited for their histories
       proto::JoinChannelREQ req;
       req.set_channel(name);
       return refuse_channel(req, client);
     }
-    player.add_channels(name);
-    channels_[name].add_members(uid);
+    add_member(name, uid);
   }
-  tell_joined(name, client, text);
+  ask_membership(client, name, false, all_read);
+}
+
+void Social::ask_membership(Client client, const std::string& name, bool leaves, bool all_read) {
+  proto::MembershipREQ req;
+  req.set_epoch(state_.epoch());
+  req.set_session(static_cast<std::int64_t>(client.session()));
+  req.set_channel(name);
+  req.set_leaves(leaves);
+  const auto options = cellmesh::CallOptions{{}, membership_timeout};
+  const Status status =
+      call<&Social::on_membership>(options, client.agent(), req, client, name, leaves, all_read, state_.epoch());
+  if (status != Status::ok) on_membership({}, status, client, name, leaves, all_read, state_.epoch());
+}
+
+void Social::on_membership(const proto::MembershipACK& ack, Status status, Client client, const std::string& name,
+                           bool leaves, bool all_read, std::uint64_t epoch) {
+  const auto* known = clients_.find(client);
+  if (known == nullptr || !leads() || epoch != state_.epoch()) return;
+  if (status == Status::ok && ack.refused()) return refused_by(directory().name(client.agent()), ack.epoch());
+  const std::string uid = known->uid();
+  const bool done = status == Status::ok && !ack.gone();
+  if (leaves == done) {
+    remove(*online_.edit(uid)->mutable_channels(), name);
+    leave_channel(name, uid);
+  } else {
+    add_member(name, uid);  // it is one still, or was not among those that its agent told of meanwhile
+  }
+  proto::JoinChannelREQ join;
+  proto::LeaveChannelREQ leave;
+  join.set_channel(name);
+  leave.set_channel(name);
+  constexpr const char* why = "your agent did not answer, try again";
+  if (done && leaves) {
+    clients().send(client, social::answer_to(leave));
+  } else if (done) {
+    tell_joined(name, client, all_read);
+  } else if (leaves) {
+    refuse(leave, client, proto::TooFast, why, retry_ms);
+  } else {
+    refuse(join, client, proto::TooFast, why, retry_ms);
+  }
+}
+
+void Social::add_member(const std::string& name, const std::string& uid) {
+  auto& player = *online_.edit(uid);
+  if (contains(player.channels(), name)) return;
+  player.add_channels(name);
+  channels_[name].add_members(uid);
+}
+
+// As its agent says.
+void Social::set_channels(const std::string& uid, const google::protobuf::RepeatedPtrField<std::string>& channels) {
+  const auto before = online_.find(uid)->channels();
+  for (const auto& name : before) {
+    if (contains(channels, name)) continue;
+    remove(*online_.edit(uid)->mutable_channels(), name);
+    leave_channel(name, uid);
+  }
+  for (const auto& name : channels) {
+    if (social::good_channel(name)) add_member(name, uid);
+  }
 }
 
 bool Social::in_enough_channels(const Player& player) const {
@@ -76,12 +128,12 @@ void Social::refuse_channel(const proto::JoinChannelREQ& req, Client client) {
          cellmesh::format("at most {} channels at once; leave one", settings().max_channels_of_player()));
 }
 
-void Social::tell_joined(const std::string& name, Client client, const std::string& text) {
+void Social::tell_joined(const std::string& name, Client client, bool all_read) {
   const Channel& channel = *channels_.find(name);
   proto::JoinChannelACK ack;
   ack.set_channel(name);
   ack.set_members(static_cast<std::uint32_t>(channel.members_size()));
-  ack.set_text(text);
+  if (!all_read) ack.set_text(unread);
   // As many of the last as fit.
   int first = channel.history_size();
   for (std::size_t bytes = 0; first > 0; --first) {
@@ -100,9 +152,7 @@ void Social::handle(const proto::LeaveChannelREQ& req, const std::string& uid, C
   if (!contains(online_.find(uid)->channels(), req.channel())) {
     return refuse(req, client, proto::NotInChannel, "you are not in that channel");
   }
-  remove(*online_.edit(uid)->mutable_channels(), req.channel());
-  leave_channel(req.channel(), uid);
-  clients().send(client, social::answer_to(req));
+  ask_membership(client, req.channel(), true, true);
 }
 
 void Social::leave_channel(const std::string& name, const std::string& uid) {
@@ -138,11 +188,14 @@ void Social::on_channel_loaded(const proto::LoadDataACK& ack, Status status, con
                     stored.ParseFromString(ack.rows(0).value());
   if (read) {
     // Lines that were said before this could be read come behind.
-    for (const auto& said : channel->history()) *stored.add_history() = said;
+    const std::uint64_t last = stored.history().empty() ? 0 : stored.history().rbegin()->id();
+    for (const auto& said : channel->history()) {
+      if (last == 0 || said.id() > last) *stored.add_history() = said;
+    }
     *channel->mutable_history() = stored.history();
     channel->set_loaded(true);
     trim(*channel);
-    for (const auto& said : channel->history()) last_id_ = std::max(last_id_, said.id());
+    for (const auto& said : channel->history()) seen_id(said.id());
   } else {
     failed_.add();
   }
@@ -150,107 +203,8 @@ void Social::on_channel_loaded(const proto::LoadDataACK& ack, Status status, con
   channel->clear_joining();
   for (const auto& uid : joining) {
     if (const auto* player = online_.find(uid)) {
-      join(name, uid, client_of(*player), read ? "" : "its last lines cannot be read now");
+      join(name, uid, client_of(*player), read);
     }
   }
   forget_channel_if_unused(name);
-}
-
-void Social::remember(Channel& channel, const proto::ChatACK& said) {
-  if (settings().history() == 0) return;
-  *channel.add_history() = said;
-  trim(channel);
-  channel.set_dirty(true);
-  save_channels_soon();
-}
-
-void Social::trim(Channel& channel) const {
-  const int most = static_cast<int>(settings().history());
-  int first = channel.history_size();
-  for (std::size_t bytes = 0; first > 0 && channel.history_size() - first < most; --first) {
-    bytes += channel.history(first - 1).ByteSizeLong() + 8;
-    if (bytes > most_bytes) break;
-  }
-  channel.mutable_history()->DeleteSubrange(0, first);
-}
-
-void Social::add_write(proto::SaveDataREQ& req, const std::string& name, const Channel& channel) {
-  proto::SocialChannelData data;
-  *data.mutable_history() = channel.history();
-  auto& write = *req.add_writes();
-  *write.mutable_key() = social::channel_key(name);
-  write.set_any_version(true);
-  write.set_value(data.SerializeAsString());
-}
-
-// Nobody waits for an answer.
-void Social::store_channels_at_last() {
-  const auto data = directory().pick("data");
-  if (!data) return;
-  proto::SaveDataREQ req;
-  channels_.for_each([&](const std::string& name, const Channel& channel) {
-    if (!channel.dirty() || !channel.loaded()) return;
-    add_write(req, name, channel);
-    if (req.writes_size() < batch) return;
-    send(data, req);
-    req.clear_writes();
-  });
-  if (!req.writes().empty()) send(data, req);
-}
-
-void Social::save_channels_soon() {
-  if (!save_timer_) save_timer_ = after<&Social::save_channels>(std::chrono::seconds(settings().history_save_sec()));
-}
-
-// Several channels a write: what was said since the last one is lost when this process dies.
-void Social::save_channels() {
-  save_timer_ = {};
-  std::vector<std::string> names;
-  bool more = false;
-  channels_.for_each([&](const std::string& name, const Channel& channel) {
-    if (!channel.dirty()) return;
-    if (channel.busy() || names.size() == static_cast<std::size_t>(batch) * most_batches) {
-      more = true;
-    } else {
-      names.push_back(name);
-    }
-  });
-  if (more) save_channels_soon();
-  const auto data = directory().pick("data");
-  for (std::size_t i = 0; i < names.size();) {
-    proto::SaveDataREQ req;
-    std::string written;
-    for (; i < names.size() && req.writes_size() < batch; ++i) {
-      auto& channel = *channels_.edit(names[i]);
-      if (!channel.loaded()) {  // what is stored must not be lost to a few new lines
-        load_channel(names[i], channel);
-        save_channels_soon();
-        continue;
-      }
-      add_write(req, names[i], channel);
-      written += (written.empty() ? "" : ",") + names[i];
-    }
-    if (req.writes().empty()) continue;
-    if (!data || call<&Social::on_channels_saved>(data, req, written) != Status::ok) return save_channels_soon();
-    for_each_name(written, [&](const std::string& name) {
-      channels_.edit(name)->set_busy(true);
-      channels_.edit(name)->set_dirty(false);
-    });
-  }
-}
-
-void Social::on_channels_saved(const proto::SaveDataACK& ack, Status status, const std::string& names) {
-  const bool saved = status == Status::ok && ack.result() == proto::DataOk;
-  if (!saved) {
-    failed_.add();
-    log().debug("the last lines of {} cannot be stored: {} {}", names, status, ack.text());
-  }
-  for_each_name(names, [&](const std::string& name) {
-    auto* channel = channels_.edit(name);
-    if (channel == nullptr) return;
-    channel->set_busy(false);
-    if (!saved) channel->set_dirty(true);
-    if (channel->dirty()) save_channels_soon();
-    forget_channel_if_unused(name);
-  });
 }

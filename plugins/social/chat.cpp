@@ -9,7 +9,6 @@
 
 using cellmesh::Client;
 using cellmesh::ServiceId;
-using cellmesh::Status;
 using social::contains;
 
 namespace {
@@ -35,34 +34,32 @@ void Social::handle(const proto::ChatREQ& req, const std::string& uid, Client cl
   say_to_all(req, uid, client);
 }
 
+// To each agent once; where somebody blocked its author, to the others there by name.
 void Social::say_to_all(const proto::ChatREQ& req, const std::string& uid, Client client) {
-  const proto::ChatACK said = line(req, uid);
-  const Status status = send_to_all(said, uid);
-  if (status == Status::too_large) return refuse(req, client, proto::TextTooLong, too_large);
-  done(req, client, said.id(),
-       status == Status::ok ? "" : cellmesh::format("said, but not to every agent: {}", status));
-}
-
-// One message for each agent; where somebody blocked its author, to the others there by name.
-Status Social::send_to_all(const proto::ChatACK& said, const std::string& uid) {
+  Line said;
+  *said.mutable_said() = line(req, uid);
   const auto* watchers = watchers_.find(uid);
-  if (watchers == nullptr || watchers->blocked_by().empty()) return clients().broadcast(said);
-  const std::vector<Client> blockers = clients_of(watchers->blocked_by());
-  const std::set<Client> deaf(blockers.begin(), blockers.end());
-  std::set<ServiceId> mixed;
-  for (const Client client : deaf) mixed.insert(client.agent());
-  std::vector<Client> others;
-  online_.for_each([&](const std::string& /*who*/, const Player& player) {
-    const Client other = client_of(player);
-    if (mixed.contains(other.agent()) && !deaf.contains(other)) others.push_back(other);
-  });
-  Status status = clients().send(others, said);
-  for (const auto& agent : directory().list("agent")) {
-    if (mixed.contains(agent.service)) continue;
-    const Status sent = clients().broadcast(agent.service, said);
-    if (status == Status::ok) status = sent;
+  std::set<Client> deaf;
+  if (watchers != nullptr) {
+    for (const Client blocker : clients_of(watchers->blocked_by())) deaf.insert(blocker);
   }
-  return status;
+  std::set<ServiceId> mixed;
+  for (const Client blocker : deaf) mixed.insert(blocker.agent());
+  std::vector<Client> others;
+  if (!mixed.empty()) {
+    online_.for_each([&](const std::string& /*who*/, const Player& player) {
+      const Client other = client_of(player);
+      if (mixed.contains(other.agent()) && !deaf.contains(other)) others.push_back(other);
+    });
+  }
+  add_targets(said, others);
+  agents_.for_each([&](ServiceId agent, const proto::SocialAgent& /*row*/) {
+    if (mixed.contains(agent)) return;
+    auto& target = *said.add_targets();
+    target.set_agent(directory().name(agent));
+    target.set_all(true);
+  });
+  post_or_refuse(std::move(said), req, client);
 }
 
 void Social::say_to_channel(const proto::ChatREQ& req, const std::string& uid, Client client) {
@@ -70,24 +67,36 @@ void Social::say_to_channel(const proto::ChatREQ& req, const std::string& uid, C
   if (!contains(online_.find(uid)->channels(), name)) {
     return refuse(req, client, proto::NotInChannel, "you are not in that channel; join it first");
   }
-  auto& channel = *channels_.edit(name);
-  const proto::ChatACK said = line(req, uid);
+  Line said;
+  *said.mutable_said() = line(req, uid);
   const auto* watchers = watchers_.find(uid);
   std::vector<Client> to;
-  to.reserve(static_cast<std::size_t>(channel.members_size()));
-  for (const auto& member : channel.members()) {
+  to.reserve(static_cast<std::size_t>(channels_.find(name)->members_size()));
+  for (const auto& member : channels_.find(name)->members()) {
     if (watchers != nullptr && contains(watchers->blocked_by(), member)) continue;
     if (const auto* player = online_.find(member)) to.push_back(client_of(*player));
   }
-  const Status status = clients().send(to, said);
-  if (status == Status::too_large) return refuse(req, client, proto::TextTooLong, too_large);
-  remember(channel, said);
-  done(req, client, said.id(),
-       status == Status::ok ? "" : cellmesh::format("said, but not to every agent: {}", status));
+  add_targets(said, to);
+  const auto kept = said.said();
+  if (post_or_refuse(std::move(said), req, client)) remember(channels_[name], kept);
 }
 
-void Social::done(const proto::ChatREQ& req, Client client, std::uint64_t id, const std::string& text) {
-  auto ack = social::answer_to(req);
+bool Social::post_or_refuse(Line line, const proto::ChatREQ& req, Client client) {
+  if (line.said().ByteSizeLong() > CM_MAX_CLIENT_BODY) {
+    refuse(req, client, proto::TextTooLong, too_large);
+  } else if (!room_for(line.said())) {
+    refuse(req, client, proto::TooFast, "too much is on its way to the agents", retry_ms);
+  } else {
+    post(std::move(line), req.request_id(), client);
+    return true;
+  }
+  return false;
+}
+
+void Social::done(const std::string& request_id, Client client, std::uint64_t id, const std::string& text) {
+  if (!client) return;  // it was said to the leader of before, and who says it again learns how it ended
+  proto::ChatDoneACK ack;
+  ack.set_request_id(request_id);
   ack.set_id(id);
   ack.set_text(text);
   clients().send(client, ack);
@@ -107,8 +116,8 @@ proto::ChatACK Social::line(const proto::ChatREQ& req, const std::string& uid) {
 
 // Microseconds since 1970, or one more than the last: below 2^53, so that JavaScript can count them.
 std::uint64_t Social::next_id() {
-  last_id_ = std::max(last_id_ + 1, static_cast<std::uint64_t>(since_1970::milliseconds()) * 1000);
-  return last_id_;
+  seen_id(std::max(state_.last_id() + 1, static_cast<std::uint64_t>(since_1970::milliseconds()) * 1000));
+  return state_.last_id();
 }
 
 void Social::handle(const proto::WhoREQ& req, const std::string& uid, Client client) {

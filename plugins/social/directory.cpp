@@ -12,11 +12,11 @@ namespace {
 constexpr int most_waiting_of_client = 100;
 constexpr std::size_t most_spent = 100'000;
 constexpr auto spent_period = 10s;
+constexpr std::size_t most_gone = 100'000;
 
 }  // namespace
 
 using cellmesh::Client;
-using cellmesh::MessageTraits;
 using cellmesh::Sender;
 using cellmesh::ServiceId;
 using cellmesh::Status;
@@ -75,6 +75,7 @@ void Social::enter(const proto::OnlineREQ::Entry& entry, ServiceId agent, bool a
     leave(entry.uid(), true);
   }
   const auto* row = agents_.find(agent);
+  const bool is_new = !online_.contains(entry.uid());
   auto& player = online_[entry.uid()];
   if (shown) player.set_shown(true);
   if (auto* before = spent_.edit(entry.uid())) {
@@ -87,12 +88,16 @@ void Social::enter(const proto::OnlineREQ::Entry& entry, ServiceId agent, bool a
   player.set_entered_at_ms(entry.entered_at_ms());
   player.set_round(row != nullptr ? row->round() : 0);
   clients_[client].set_uid(entry.uid());
+  set_channels(entry.uid(), entry.channels());
+  gone_.erase(entry.uid());
   report_load_soon();
-  if (!standing_by_) {
+  if (leads()) {
     records_[entry.uid()];
     run(entry.uid());
+    handle_waiting(client);
+  } else if (is_new && hears_leader()) {
+    online_.edit(entry.uid())->set_shown(true);  // by the one that leads
   }
-  handle_waiting(client);
 }
 
 // Its client is gone; or another one took its place.
@@ -104,7 +109,10 @@ void Social::leave(const std::string& uid, bool comes_back) {
     record->set_begun(false);
     watch(uid, record->data(), false);
   }
-  if (player->shown() && !comes_back) show(uid, false);
+  if (player->shown() && !comes_back) {
+    show(uid, false);
+    if (!leads() && gone_.size() < most_gone) gone_[uid].set_at_ms(now().count());
+  }
   if (spent(*player) && spent_.size() < most_spent) {
     auto& kept = spent_[uid];
     *kept.mutable_chat() = player->chat();
@@ -145,20 +153,28 @@ void Social::replace(Client older) {
   replaced_.add();
 }
 
-bool Social::wait_for_uid(Client client, std::uint32_t id, const google::protobuf::MessageLite& message) {
-  auto* waiting = waiting_.edit(client);
-  if (waiting == nullptr) {
-    if (waiting_.size() >= settings().max_waiting()) return false;
-    proto::WhoIsREQ req;
-    req.set_id(static_cast<std::int64_t>(client.session()));
-    if (call<&Social::on_who_is>(client.agent(), req, client) != Status::ok) return false;
-    waiting = &waiting_[client];
-  }
-  if (waiting->messages_size() >= most_waiting_of_client) return false;
-  auto& added = *waiting->add_messages();
+bool Social::keep(Client client, std::uint32_t id, const std::string& body) {
+  if (!waiting_.contains(client) && waiting_.size() >= settings().max_waiting()) return false;
+  auto& waiting = waiting_[client];
+  if (waiting.messages_size() >= most_waiting_of_client) return false;
+  auto& added = *waiting.add_messages();
   added.set_id(id);
-  added.set_body(message.SerializeAsString());
+  added.set_body(body);
   return true;
+}
+
+bool Social::wait_for_uid(Client client, std::uint32_t id, const std::string& body) {
+  const bool asked = waiting_.contains(client);
+  if (!keep(client, id, body)) return false;
+  if (asked || ask_who_is(client)) return true;
+  waiting_.erase(client);
+  return false;
+}
+
+bool Social::ask_who_is(Client client) {
+  proto::WhoIsREQ req;
+  req.set_id(static_cast<std::int64_t>(client.session()));
+  return call<&Social::on_who_is>(client.agent(), req, client) == Status::ok;
 }
 
 void Social::on_who_is(const proto::WhoIsACK& ack, Status status, Client client) {
@@ -168,6 +184,7 @@ void Social::on_who_is(const proto::WhoIsACK& ack, Status status, Client client)
   entry.set_uid(ack.uid());
   entry.set_session(static_cast<std::int64_t>(client.session()));
   entry.set_entered_at_ms(ack.entered_at_ms());
+  *entry.mutable_channels() = ack.channels();
   enter(entry, client.agent(), true);
 }
 
@@ -175,22 +192,39 @@ void Social::on_who_is(const proto::WhoIsACK& ack, Status status, Client client)
 void Social::handle_waiting(Client client) {
   const auto* found = waiting_.find(client);
   if (found == nullptr) return;
+  if (!leads()) return forward(client);
   const proto::SocialWaiting waiting = *found;
   waiting_.erase(client);
-  const auto go_on = [&](auto message, const std::string& body) {
-    if (!message.ParseFromString(body)) return;
-    if (const auto* known = clients_.find(client)) {
-      take(message, std::string(known->uid()), client);
-    } else {
-      refuse(message, client, proto::NotInGame, "your agent does not know you; enter anew");
-    }
-  };
-  for (const auto& message : waiting.messages()) {
-    const auto is = [&](auto type) { return message.id() == MessageTraits<decltype(type)>::id; };
-    if (is(proto::ChatREQ())) go_on(proto::ChatREQ(), message.body());
-    if (is(proto::WhoREQ())) go_on(proto::WhoREQ(), message.body());
-    if (is(proto::JoinChannelREQ())) go_on(proto::JoinChannelREQ(), message.body());
-    if (is(proto::LeaveChannelREQ())) go_on(proto::LeaveChannelREQ(), message.body());
-    if (is(proto::FriendREQ())) go_on(proto::FriendREQ(), message.body());
+  for (const auto& one : waiting.messages()) {
+    parse(one.id(), one.body(), [&](const auto& message) {
+      if (const auto* known = clients_.find(client)) {
+        take(message, std::string(known->uid()), client);
+      } else {
+        refuse(message, client, proto::NotInGame, "your agent does not know you; enter anew");
+      }
+    });
   }
+}
+
+// To the leader, if there is one.
+void Social::forward(Client client) {
+  const auto* waiting = waiting_.find(client);
+  if (waiting == nullptr || !hears_leader()) return;
+  proto::ForwardREQ req;
+  req.set_agent(directory().name(client.agent()));
+  req.set_session(static_cast<std::int64_t>(client.session()));
+  for (const auto& message : waiting->messages()) {
+    req.set_msg_id(message.id());
+    req.set_body(message.body());
+    if (send(ServiceId(state_.leader()), req) != Status::ok) return;  // lost, and said again
+  }
+  waiting_.erase(client);
+}
+
+void Social::forget_gone(std::chrono::milliseconds after) {
+  std::vector<std::string> over;
+  gone_.for_each([&](const std::string& uid, const proto::SocialGone& row) {
+    if (since(row.at_ms()) >= after) over.push_back(uid);
+  });
+  for (const auto& uid : over) gone_.erase(uid);
 }

@@ -196,6 +196,16 @@ void Social::show(const std::string& uid, bool online) {
   if (const auto to = clients_of(told); !to.empty()) clients().send(to, presence);
 }
 
+// Friends who left while no social service led.
+void Social::tell_of_gone(const std::string& uid, const Record& record) {
+  proto::PresenceACK presence;
+  for (const auto& other : record.data().friends()) {
+    if (!gone_.contains(other) || online_.contains(other)) continue;
+    presence.set_uid(other);
+    clients().send(clients_of(std::vector{uid}), presence);
+  }
+}
+
 // Whether `to` may see that `uid` is online, and it is.
 bool Social::visible(const std::string& uid, const std::string& to) const {
   const auto* record = records_.find(uid);

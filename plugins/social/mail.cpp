@@ -83,7 +83,7 @@ Social::Step Social::say(const std::string& uid, Record& record, const Task& tas
   const Client sender = client_of(task);
   if (record.written()) {
     kept_.add();
-    done(task.chat(), sender, record.data().mail(record.data().mail_size() - 1).said().id(), kept);
+    done(task.chat().request_id(), sender, record.data().mail(record.data().mail_size() - 1).said().id(), kept);
     return Step::done;
   }
   const auto* player = online_.find(uid);
@@ -96,25 +96,34 @@ Social::Step Social::say(const std::string& uid, Record& record, const Task& tas
     return Step::done;
   }
   if (const auto id = said_before(record.data(), task); id != 0) {
-    done(task.chat(), sender, id, player == nullptr ? kept : "");
+    done(task.chat().request_id(), sender, id, player == nullptr ? kept : "");
     return Step::done;
   }
-  if (player == nullptr) return put_into_mailbox(uid, record, task);
-  const Status ready = send_mail(uid, record);  // what waits comes first
-  const auto said = line(task.chat(), task.uid());
-  switch (ready == Status::ok ? clients().send(client_of(*player), said) : ready) {
+  if (said_already(task.chat(), task.uid(), sender)) return Step::done;
+  if (player == nullptr || !agents_.contains(ServiceId(player->agent()))) return put_into_mailbox(uid, record, task);
+  switch (send_mail(uid, record)) {  // what waits comes first
     case Status::ok:
-      done(task.chat(), sender, said.id());
-      return Step::done;
-    case Status::too_large:
-      fail(record, proto::TextTooLong, "too long: no message may be so large");
-      return Step::done;
+      return say_now(record, task, client_of(*player));
     case Status::backpressure:
       fail(record, proto::TooFast, "too much is on its way to that player's agent", retry_ms);
       return Step::done;
     default:  // its agent is gone, and we are not told yet
       return put_into_mailbox(uid, record, task);
   }
+}
+
+Social::Step Social::say_now(Record& record, const Task& task, Client client) {
+  Line said;
+  *said.mutable_said() = line(task.chat(), task.uid());
+  if (said.said().ByteSizeLong() > CM_MAX_CLIENT_BODY) {
+    fail(record, proto::TextTooLong, "too long: no message may be so large");
+  } else if (!room_for(said.said())) {
+    fail(record, proto::TooFast, "too much is on its way to the agents", retry_ms);
+  } else {
+    add_targets(said, {client});
+    post(std::move(said), task.chat().request_id(), client_of(task));
+  }
+  return Step::done;
 }
 
 Social::Step Social::put_into_mailbox(const std::string& uid, Record& record, const Task& task) {
@@ -149,6 +158,7 @@ void Social::begin_session(const std::string& uid, Record& record) {
     task.set_kind(Task::Create);  // so that it is known when it is gone
     add_task(uid, std::move(task));
   }
+  tell_of_gone(uid, record);
   record.set_sent(record.handed());
   static_cast<void>(send_mail(uid, record));
 }

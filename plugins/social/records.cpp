@@ -14,7 +14,7 @@ namespace {
 constexpr int most_tasks = 64;                 // of one record
 constexpr std::size_t most_records = 100'000;  // besides those of who is online
 constexpr std::uint32_t most_tries = 3;        // of a task that somebody else's writes came before
-constexpr auto late_period = 1s;
+constexpr auto late_pause = 50ms;              // between two batches
 constexpr int late_batch = 500;
 
 }  // namespace
@@ -98,7 +98,7 @@ void Social::on_record_loaded(const proto::LoadDataACK& ack, Status status, cons
   record->set_loaded(true);
   record->set_version(ack.rows(0).version());
   record->set_known(social::any_row(ack));
-  for (const auto& mail : record->data().mail()) last_id_ = std::max(last_id_, mail.said().id());
+  for (const auto& mail : record->data().mail()) seen_id(mail.said().id());
   run(uid);
 }
 
@@ -171,15 +171,15 @@ void Social::forget_record_if_unused(const std::string& uid) {
   if (record != nullptr && !record->busy() && record->tasks().empty() && !online_.contains(uid)) records_.erase(uid);
 }
 
-void Social::try_late_soon() {
-  if (!late_timer_) late_timer_ = after<&Social::try_late>(late_period);
+void Social::try_late_soon(std::chrono::milliseconds delay) {
+  if (!late_timer_) late_timer_ = after<&Social::try_late>(delay);
 }
 
 // Players whose records could not be read when they entered or after a change of an unknown end, or whose mailbox could
 // not be sent or emptied.
 void Social::try_late() {
   late_timer_ = {};
-  if (standing_by_) return;
+  if (!leads()) return;
   std::vector<std::string> late;
   records_.for_each([&](const std::string& uid, const Record& record) {
     if (late.size() < late_batch && !record.busy() && online_.contains(uid) &&
@@ -187,6 +187,7 @@ void Social::try_late() {
       late.push_back(uid);
     }
   });
+  if (late.size() == late_batch) try_late_soon(late_pause);
   if (!late.empty()) try_late_soon();
   for (const auto& uid : late) {
     if (auto& record = *records_.edit(uid); social::mail_waits(record)) static_cast<void>(send_mail(uid, record));
