@@ -14,9 +14,15 @@ namespace json = boost::json;
 constexpr std::uint64_t kShown = 5;  // one line of so many
 
 std::vector<std::string> command(const Robots::Options& options) {
-  return test::bots_command({"--scenario", "life", "--login", options.login, "--count", std::to_string(options.count),
-                             "--database", options.database, "--report", options.report.string(), "--duration",
-                             std::to_string(options.bound.count()) + "s", "--grace", "60s"});
+  std::vector<std::string> words{"--scenario", "life",
+                                 "--login",    options.login,
+                                 "--count",    std::to_string(options.count),
+                                 "--database", options.database,
+                                 "--report",   options.report.string(),
+                                 "--duration", std::to_string(options.bound.count()) + "s",
+                                 "--grace",    "60s"};
+  if (!options.settings.empty()) words.insert(words.end(), {"--set", options.settings});
+  return test::bots_command(words);
 }
 
 std::uint64_t number(const json::object& of, const char* name) {

@@ -19,7 +19,8 @@ class Robots {
     std::string database;
     std::filesystem::path report;
     std::uint64_t count = 0;
-    test::seconds bound;  // of their play, when nobody ends it
+    test::seconds bound;        // of their play, when nobody ends it
+    std::string settings = {};  // as --set takes them
   };
   explicit Robots(const Options& options);
 

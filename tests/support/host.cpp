@@ -39,6 +39,7 @@ Host::~Host() {
 }
 
 void Host::start() {
+  stopping_ = false;
   fs::create_directories(options_.folder);
   fs::remove(ready_path());
   std::vector<std::string> command{program().string(), "host",
