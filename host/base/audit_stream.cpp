@@ -62,7 +62,12 @@ void AuditStream::open_again() {
   reopen_again_ = !status;
 }
 
-bool AuditStream::write_anywhere(const std::string& record) { return write_to_file(record) || write_to_log(record); }
+bool AuditStream::write_anywhere(const std::string& record) {
+  if (write_to_file(record)) return true;
+  if (!write_to_log(record)) return false;
+  ++elsewhere_;
+  return true;
+}
 
 bool AuditStream::write_to_file(const std::string& record) {
   if (!file_) return false;
@@ -72,7 +77,6 @@ bool AuditStream::write_to_file(const std::string& record) {
     return true;
   }
   if (!failing_) file_fails();
-  ++elsewhere_;
   return false;
 }
 
@@ -105,8 +109,9 @@ void AuditStream::file_fails() {
 
 void AuditStream::file_works() {
   failing_ = false;
-  tell(spdlog::level::warn, "the audit file " + file_->path() +
-                                " can be written again; records that it did not get: " + std::to_string(elsewhere_));
+  tell(spdlog::level::warn,
+       "the audit file " + file_->path() +
+           " can be written again; records that went to the log instead: " + std::to_string(elsewhere_));
   elsewhere_ = 0;
 }
 

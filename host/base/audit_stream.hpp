@@ -45,7 +45,7 @@ class AuditStream {
   LineFile standard_error_ = LineFile::standard_error();
   std::deque<std::string> kept_;
   std::size_t kept_bytes_ = 0;
-  std::uint64_t elsewhere_ = 0;  // records that the file did not get
+  std::uint64_t elsewhere_ = 0;  // records that went to the log
   std::uint64_t lost_ = 0;
   bool failing_ = false;
   bool reopen_again_ = false;

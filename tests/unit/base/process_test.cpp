@@ -35,7 +35,9 @@ TEST(ChildProcess, HasTheSignalsThatAProgramExpects) {
   prepare_process();
   const auto before = std::signal(SIGHUP, SIG_IGN);
   for (const char* signal : {"PIPE", "HUP", "XFSZ"}) {
-    const auto end = run_child({.argv = {"/bin/sh", "-c", std::string("kill -") + signal + " $$; echo alive"}});
+    ChildSpec spec;
+    spec.argv = {"/bin/sh", "-c", std::string("kill -") + signal + " $$; echo alive"};
+    const auto end = run_child(spec);
     ASSERT_TRUE(end);
     EXPECT_EQ(end->output, "") << signal << " does not end it";
     EXPECT_NE(end->signal, 0);
