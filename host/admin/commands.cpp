@@ -77,6 +77,7 @@ void services(const Shared& s, const json::object& args, const Done& done) {
     row["address"] = entry.public_address.empty() ? json::value(nullptr) : json::value(entry.public_address);
     row["gateway"] = entry.gateway;
     row["draining"] = entry.draining;
+    row["unhealthy"] = entry.unhealthy.empty() ? json::value(nullptr) : json::value(entry.unhealthy);
     out.push_back(std::move(row));
   }
   done(json::value(std::move(out)));

@@ -6,6 +6,7 @@
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/directory.h>
 #include <cellmesh/abi/gateway.h>
+#include <cellmesh/abi/health.h>
 #include <cellmesh/abi/kv.h>
 #include <cellmesh/abi/log.h>
 #include <cellmesh/abi/message.h>
@@ -125,10 +126,11 @@ constexpr const char* kChannel = CM_EXT_CHANNEL;
 constexpr const char* kOffload = CM_EXT_OFFLOAD;
 constexpr const char* kKv = CM_EXT_KV;
 constexpr const char* kAudit = CM_EXT_AUDIT;
+constexpr const char* kHealth = CM_EXT_HEALTH;
 
 void host_without_any(Subject& subject) {
   without(subject, {kLog, kMessage, kTimer, kSettings, kMetrics, kDirectory, kClients, kGateway, kChannel, kOffload,
-                    kKv, kAudit});
+                    kKv, kAudit, kHealth});
 }
 
 void newer_host(Subject& subject) {
@@ -179,13 +181,15 @@ std::vector<Test> extension_tests() {
       {"ext.host_without_offload", kProtects, kCure, worked, host_without<kOffload>},
       {"ext.host_without_kv", kProtects, kCure, worked, host_without<kKv>},
       {"ext.host_without_audit", kProtects, kCure, worked, host_without<kAudit>},
+      {"ext.host_without_health", kProtects, kCure, worked, host_without<kHealth>},
       {"ext.host_without_any",
        "It refuses cleanly, or lives, where a host has no extension at all.",
        kCure,
        {"ext.host_without_log", "ext.host_without_message", "ext.host_without_timer", "ext.host_without_settings",
         "ext.host_without_metrics", "ext.host_without_directory", "ext.host_without_clients",
         "ext.host_without_gateway", "ext.host_without_channel", "ext.host_without_offload", "ext.host_without_kv",
-        "ext.host_without_audit"},
+        "ext.host_without_audit",
+        "ext.host_without_health"},
        host_without_any},
       {"abi.newer_host", "What is built today loads in the hosts of years to come, whose structs are longer.",
        "ask that struct_size is at least, not exactly, what it was built with", worked, newer_host},

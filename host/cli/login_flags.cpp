@@ -23,7 +23,8 @@ base::Result<net::Address> look_up(const discovery::ConsulConfig& config) {
   const auto found = discovery::consul_lookup(config, "login");
   if (!found) return found.error();
   for (const auto& record : *found) {
-    if (!record.draining && !record.public_address.empty()) return net::Address::parse(record.public_address);
+    if (!record.draining && record.unhealthy.empty() && !record.public_address.empty())
+      return net::Address::parse(record.public_address);
   }
   return base::error("Consul at " + config.url + " knows of no login service in the mesh \"" + config.mesh +
                      "\"; start a host with the login plugin, or wait for it");

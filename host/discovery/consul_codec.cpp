@@ -46,6 +46,8 @@ std::optional<Number> number(std::string_view text) {
   return out;
 }
 
+constexpr std::size_t kMaxReason = 500;
+
 // A string member; empty when it is missing or something else.
 std::string_view text_of(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
@@ -72,6 +74,23 @@ base::Result<json::array> parse_array(std::string_view body) {
   if (ec) return base::error("the answer is not JSON: " + ec.message());
   if (!value.is_array()) return base::error("the answer is not a JSON list");
   return std::move(value.get_array());
+}
+
+// How Consul sees a service: passing, or `warning` with what its host says is wrong with it. Nothing when it is down.
+std::optional<std::string> health_of(const json::object& entry, std::string_view id) {
+  const json::value* checks = entry.if_contains("Checks");
+  if (checks == nullptr || !checks->is_array()) return std::string();
+  std::string reason;
+  for (const json::value& value : checks->get_array()) {
+    const json::object* check = value.if_object();
+    if (check == nullptr) continue;
+    const std::string_view status = text_of(*check, "Status");
+    if (status == "critical" || status == "maintenance") return std::nullopt;
+    if (status != "warning" || text_of(*check, "ServiceID") != id) continue;
+    reason = text_of(*check, "Output").substr(0, kMaxReason);
+    if (reason.empty()) reason = "Consul's check of it warns";
+  }
+  return reason;
 }
 
 bool has_tag(const json::object& service) {
@@ -133,7 +152,7 @@ std::string registration(const ServiceRecord& record, const ConsulConfig& config
                  {"draining", record.draining ? "true" : "false"}};
   out["Check"] = {{"TTL", std::to_string(config.ttl.count()) + "ms"},
                   {"DeregisterCriticalServiceAfter", "1m"},  // Consul's shortest
-                  {"Status", "passing"}};
+                  {"Status", record.unhealthy.empty() ? "passing" : "warning"}};
   return json::serialize(out);
 }
 
@@ -154,8 +173,11 @@ base::Result<Services> parse_services(std::string_view body, std::string_view ki
     if (!has_tag(*service)) continue;
     const json::object* meta = object_of(*service, "Meta");
     if (meta != nullptr && text_of(*meta, "mesh") != mesh) continue;
+    auto health = health_of(*object, text_of(*service, "ID"));
+    if (!health) continue;
     auto record = parse_service(*service, kind);
     if (record) {
+      record->unhealthy = std::move(*health);
       out.records.push_back(std::move(*record));
     } else {
       refuse(text_of(*service, "ID"), record.error().text);

@@ -16,8 +16,15 @@ constexpr auto kLoadInterval = 5s;
 
 base::Logger out() { return base::log(base::Room::discovery); }
 
+// The health check alone tells whether it is healthy.
+bool same_registration(const ServiceRecord& a, ServiceRecord b) {
+  b.unhealthy = a.unhealthy;
+  return a == b;
+}
+
 bool only_load_differs(const ServiceRecord& a, ServiceRecord b) {
   b.load = a.load;
+  b.unhealthy = a.unhealthy;
   return a == b;
 }
 
@@ -83,7 +90,7 @@ void ConsulRegistrar::step(const std::string& id) {
   if (e.dropped) {
     return call(id, "/v1/agent/service/deregister/" + in_path, "", &ConsulRegistrar::on_deregistered);
   }
-  const bool differs = !e.there || *e.there != e.wanted;
+  const bool differs = !e.there || !same_registration(*e.there, e.wanted);
   const bool may_wait = e.there && only_load_differs(*e.there, e.wanted);
   if (differs && (!may_wait || now >= e.registered_at + kLoadInterval)) {
     e.sent = true;
@@ -91,8 +98,12 @@ void ConsulRegistrar::step(const std::string& id) {
     return call(id, "/v1/agent/service/register", consul::registration(e.wanted, context_.config),
                 &ConsulRegistrar::on_registered);
   }
-  if (now >= e.refresh_at) {
-    return call(id, "/v1/agent/check/pass/service:" + in_path, "", &ConsulRegistrar::on_refreshed);
+  if (now >= e.refresh_at || e.there->unhealthy != e.wanted.unhealthy) {
+    e.sending = e.wanted;
+    const std::string& reason = e.wanted.unhealthy;
+    const std::string path =
+        reason.empty() ? "pass/service:" + in_path : "warn/service:" + in_path + "?note=" + consul::escape(reason);
+    return call(id, "/v1/agent/check/" + path, "", &ConsulRegistrar::on_refreshed);
   }
   const auto when = differs ? std::min(e.refresh_at, e.registered_at + kLoadInterval) : e.refresh_at;
   e.next.set(when, [this, id] { step(id); });
@@ -116,7 +127,9 @@ void ConsulRegistrar::on_registered(Entry& entry, const ConsulAnswer& answer) {
   const bool first = !entry.there;
   entry.there = std::move(entry.sending);
   entry.registered_at = Loop::Clock::now();
-  entry.refresh_at = entry.registered_at + context_.config.ttl / 3;
+  // A registration has no room for why it is unhealthy.
+  entry.refresh_at = entry.registered_at;
+  if (entry.there->unhealthy.empty()) entry.refresh_at += context_.config.ttl / 3;
   entry.backoff.reset();
   entry.refused.clear();
   if (first) out().info("registered in Consul service={} link={}", entry.there->id, entry.there->link_address);
@@ -125,6 +138,7 @@ void ConsulRegistrar::on_registered(Entry& entry, const ConsulAnswer& answer) {
 
 void ConsulRegistrar::on_refreshed(Entry& entry, const ConsulAnswer& answer) {
   if (answer.ok()) {
+    if (entry.there) entry.there->unhealthy = entry.sending.unhealthy;
     entry.refresh_at = Loop::Clock::now() + context_.config.ttl / 3;
     entry.backoff.reset();
   } else if (answer.status == 404 || answer.status == 500) {  // 500 in Consul before 1.10

@@ -41,7 +41,8 @@ void ConsulServices::watch(const std::vector<std::string>& kinds, std::shared_pt
 
 std::unique_ptr<BlockingQuery> ConsulServices::make_query(const std::string& name) {
   return std::make_unique<BlockingQuery>(
-      context_, "/v1/health/service/" + consul::escape(name) + "?passing=1&tag=cellmesh",
+      // With those that do not pass: one that says that it is unhealthy is up, and its host stays linked.
+      context_, "/v1/health/service/" + consul::escape(name) + "?tag=cellmesh",
       BlockingQuery::Handlers{[this, name](const ConsulAnswer& answer, bool) { return on_answer(name, answer); },
                               [this, name](const std::string& error) { on_refused(name, error); }});
 }

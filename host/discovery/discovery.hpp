@@ -26,6 +26,7 @@ struct ServiceRecord {
   std::string public_address;  // `host:port` for clients; empty: no frontend
   std::uint64_t load = 0;      // users; kept about right, for people and for tools
   bool draining = false;
+  std::string unhealthy;  // why it cannot do its work, one line; empty: it is healthy
   friend bool operator==(const ServiceRecord&, const ServiceRecord&) = default;
 };
 
@@ -57,7 +58,7 @@ class Discovery {
   // [any thread]
   virtual void deregister_service(const std::string& id) = 0;
 
-  // The services of these kinds that are up (health passing), whole at each change; replaces what was watched before
+  // The services of these kinds that are up, unhealthy ones too, whole at each change; replaces what was watched before
   // (whose callback does not run any more on return, unless this is called from it). At most 128 kinds.
   // While the catalog cannot be reached nothing is reported, the last answer stays true; a catalog that came back empty
   // (Consul restarted) is not reported as "all gone" until the owners had time to register again (about three TTLs).

@@ -21,7 +21,8 @@ struct HostRecord {
 // Keeps the catalog equal to this host's own services in the Registry. [any thread]
 class Registrar {
  public:
-  Registrar(routing::Registry& registry, discovery::Discovery& discovery);
+  // `changed` is called when services() changed, on the thread that changed it.
+  Registrar(routing::Registry& registry, discovery::Discovery& discovery, std::function<void()> changed = {});
 
   // From now on; registers what is up already. Once.
   void start(HostRecord host);
@@ -29,15 +30,20 @@ class Registrar {
   void on_event(routing::Registry::Event event, routing::ServiceRef ref);
   // Brings the catalog's loads up to date; called every few seconds.
   void refresh_loads();
+  // This host's services by id, each with the reason why it is unhealthy; empty if it is healthy.
+  [[nodiscard]] std::map<std::string, std::string> services() const;
   // Takes all of them out of the catalog, for good.
   void withdraw();
 
  private:
   void bring_up_to_date(routing::ServiceRef ref);
+  // Returns true if services() changed.
+  bool update(routing::ServiceRef ref);
 
   routing::Registry& registry_;
   discovery::Discovery& discovery_;
-  std::mutex mutex_;  // guards all below
+  const std::function<void()> changed_;
+  mutable std::mutex mutex_;  // guards all below
   bool active_ = false;
   HostRecord host_;
   std::map<routing::ServiceRef, discovery::ServiceRecord> registered_;

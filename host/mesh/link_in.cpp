@@ -145,6 +145,7 @@ base::Status Link::on_announce(std::span<const std::byte> payload) {
     entry.public_address = service.public_address();
     entry.gateway = service.gateway();
     entry.draining = service.draining();
+    entry.unhealthy = base::as_utf8(service.unhealthy(), kMaxReason);
     const base::Status put = remote_.announce(shared_from_this(), std::move(entry), service.frontend());
     if (!put) {
       base::log(Room::mesh)

@@ -26,11 +26,12 @@ void LocalServices::announce() {
     const Announced now{.frontend = entry.clients != nullptr,
                         .gateway = entry.gateway,
                         .draining = entry.draining,
-                        .public_address = entry.public_address};
+                        .public_address = entry.public_address,
+                        .unhealthy = entry.unhealthy};
     auto [it, fresh] = announced_.try_emplace(entry.ref);
     Announced& known = it->second;
     if (!fresh && known.frontend == now.frontend && known.gateway == now.gateway && known.draining == now.draining &&
-        known.public_address == now.public_address) {
+        known.public_address == now.public_address && known.unhealthy == now.unhealthy) {
       continue;
     }
     known = now;
@@ -41,6 +42,7 @@ void LocalServices::announce() {
     service.set_public_address(now.public_address);
     service.set_gateway(now.gateway);
     service.set_draining(now.draining);
+    service.set_unhealthy(now.unhealthy);
     if (routing::Registry::load_known(entry)) {
       service.set_load_known(true);
       service.set_load(entry.load->users.load(std::memory_order_relaxed));

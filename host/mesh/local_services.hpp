@@ -35,6 +35,7 @@ class LocalServices {
     bool gateway = false;
     bool draining = false;
     std::string public_address;
+    std::string unhealthy;
     std::uint64_t load = 0;
     std::int64_t load_due_ms = 0;
     friend bool operator==(const Announced&, const Announced&) = default;

@@ -24,6 +24,7 @@ void show(const Service& s, const Registry::Entry& entry, Visit visit, void* ctx
   info.load_known = Registry::load_known(entry) ? 1 : 0;
   info.load = info.load_known != 0 ? entry.load->users.load(std::memory_order_relaxed) : 0;
   info.public_address = entry.public_address.c_str();
+  info.unhealthy = entry.unhealthy.c_str();
   visit(ctx, &info);
 }
 

@@ -16,7 +16,7 @@ cm_status open(const cm_host* host, const cm_frontend_options* options, uint16_t
     if (s.has_frontend()) return s.invalid("it has a frontend already");
     std::uint16_t got = 0;
     if (auto status = s.open_frontend(read, nullptr, got); !status) {
-      s.log(spdlog::level::err, "cannot open its frontend: " + status.error().text);
+      s.log_failure("cannot open its frontend: " + status.error().text);
       return CM_UNAVAILABLE;
     }
     if (port != nullptr) *port = got;

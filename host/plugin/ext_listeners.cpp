@@ -58,7 +58,7 @@ cm_status open(const cm_host* host, const cm_frontend_options* options, const cm
     if (s.has_frontend()) return s.invalid("it has a frontend already");
     std::uint16_t port = 0;
     if (auto status = s.open_frontend(frontend, &first, port); !status) {
-      s.log(spdlog::level::err, "cannot open its frontend: " + status.error().text);
+      s.log_failure("cannot open its frontend: " + status.error().text);
       return CM_UNAVAILABLE;
     }
     if (number != nullptr) *number = 1;
@@ -74,7 +74,7 @@ cm_status add(const cm_host* host, const cm_listener_options* options, uint32_t*
     if (!s.has_frontend()) return s.invalid("a listener before its frontend was opened");
     const auto added = s.surroundings().frontends->add_listener(s.ref(), read);
     if (!added) {
-      s.log(spdlog::level::err, "cannot open a listener: " + added.error().text);
+      s.log_failure("cannot open a listener: " + added.error().text);
       return CM_UNAVAILABLE;
     }
     if (number != nullptr) *number = added->number;

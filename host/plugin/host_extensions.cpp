@@ -11,7 +11,7 @@ constexpr std::size_t kMaxHandler = 1024;
 }  // namespace
 
 const void* host_extension(const cm_host* host, const char* id) {
-  static const std::array<std::pair<std::string_view, const void*>, 14> kAll{
+  static const std::array<std::pair<std::string_view, const void*>, 15> kAll{
       {{CM_EXT_LOG, &kHostLog},
        {CM_EXT_MESSAGE, &kHostMessage},
        {CM_EXT_TIMER, &kHostTimer},
@@ -25,7 +25,8 @@ const void* host_extension(const cm_host* host, const char* id) {
        {CM_EXT_CHANNEL, &kHostChannel},
        {CM_EXT_OFFLOAD, &kHostOffload},
        {CM_EXT_KV, &kHostKv},
-       {CM_EXT_AUDIT, &kHostAudit}}};
+       {CM_EXT_AUDIT, &kHostAudit},
+       {CM_EXT_HEALTH, &kHostHealth}}};
   const Service* service = Service::of(host);
   if (service == nullptr || id == nullptr || !service->on_this_thread()) return nullptr;
   for (const auto& [name, extension] : kAll) {

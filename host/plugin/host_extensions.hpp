@@ -11,6 +11,7 @@
 #include "cellmesh/abi/audit.h"
 #include "cellmesh/abi/client_protocol.h"
 #include "cellmesh/abi/gateway.h"
+#include "cellmesh/abi/health.h"
 #include "cellmesh/abi/host.h"
 #include "cellmesh/abi/kv.h"
 #include "cellmesh/abi/listeners.h"
@@ -39,6 +40,7 @@ extern const cm_host_channel kHostChannel;
 extern const cm_host_offload kHostOffload;
 extern const cm_host_kv kHostKv;
 extern const cm_host_audit kHostAudit;
+extern const cm_host_health kHostHealth;
 
 // Runs fn(service) for a call that must come on the service's thread. Whatever the plugin does wrong comes back to it
 // as a status.

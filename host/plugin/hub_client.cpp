@@ -123,7 +123,8 @@ void HubClient::refresh(const routing::Registry::Snapshot& snapshot, std::int64_
     if (kind < snapshot.by_kind.size()) {
       for (const auto i : snapshot.by_kind[kind]) {
         const auto& entry = snapshot.entries[i];
-        if (entry.mailbox) (entry.draining ? going : staying).push_back(entry.ref);
+        const bool stays = !entry.draining && entry.unhealthy.empty();
+        if (entry.mailbox) (stays ? staying : going).push_back(entry.ref);
       }
     }
     auto& hubs = staying.empty() ? going : staying;

@@ -43,6 +43,7 @@ Service::Service(const Surroundings& surroundings, std::shared_ptr<Generation> g
       calls_(first_call()),
       hub_(names(), ref_, [this](const routing::Envelope& e) { return routing::Registry::deliver(view_.get(), e); }),
       reports_(surroundings.registry, ref_),
+      health_(surroundings.registry, ref_),
       generation_(std::move(generation)) {}
 
 Service::~Service() = default;
@@ -246,6 +247,7 @@ base::Status Service::begin() {
 }
 
 base::Error Service::not_started(std::string_view hook, cm_status status) const {
+  if (!start_failure_.empty()) return base::error(id_ + " was not started: " + start_failure_);
   std::string why = id_ + " was not started: its " + std::string(hook) + " returned " + status_text(status);
   if (status == CM_FAULT) why += ": " + last_fault();
   return base::error(why + "; its log lines before this one may say more");
@@ -282,12 +284,14 @@ base::Status Service::enter_mesh() {
   entry.ref = ref_;
   entry.kind = names().kind(kind_name_);
   entry.draining = true;
+  entry.unhealthy = health_.reason();
   entry.mailbox = mailbox_;
   for (const auto& up : view_.get().entries) known_up_.insert(up.ref);
   if (auto status = registry().put(std::move(entry)); !status) return status;
   registered_ = true;
   if (given_up()) withdraw();
   reports_.registered();
+  health_.registered();
   hub_.refresh(view_.get(), now_ms());
   if (kind_name_ != HubClient::kHubKind) {
     (void)hub_.subscribe(kind_name_, "", "");
@@ -343,6 +347,7 @@ void Service::run_due(std::int64_t now) {
     if (const auto call = calls_.take(number)) finish_call(*call, CM_TIMEOUT, nullptr);
   }
   hub_.refresh(view_.get(), now);
+  health_.due(now);
   if (const std::string report = reports_.due(now); !report.empty()) {
     auto e = envelope(routing::Kind::message, hub_.hub_of(HubClient::kStatusChannel));
     e.msg_id = StatusReports::kMessageId;
@@ -352,8 +357,8 @@ void Service::run_due(std::int64_t now) {
 }
 
 std::int64_t Service::next_deadline() const {
-  return std::min(
-      {timers_.next_deadline(), calls_.next_deadline(), hub_.next_deadline(), reports_.next_deadline(), drain_until_});
+  return std::min({timers_.next_deadline(), calls_.next_deadline(), hub_.next_deadline(), reports_.next_deadline(),
+                   health_.next_deadline(), drain_until_});
 }
 
 void Service::end() {

@@ -19,6 +19,7 @@
 
 #include "base/result.hpp"
 #include "plugin/deadline_map.hpp"
+#include "plugin/health.hpp"
 #include "plugin/hub_client.hpp"
 #include "plugin/instance.hpp"
 #include "plugin/mailbox.hpp"
@@ -95,6 +96,10 @@ class Service final : public std::enable_shared_from_this<Service> {
   [[nodiscard]] routing::Names& names() const { return surroundings_.registry.names(); }
   [[nodiscard]] HubClient& hub() { return hub_; }
   [[nodiscard]] StatusReports& reports() { return reports_; }
+  // Says how it is, and logs a change. Empty: healthy.
+  void say_health(std::string_view reason);
+  // Logs what the host could not do for it. If its start fails, that is why.
+  void log_failure(const std::string& text);
   // An envelope from this service.
   [[nodiscard]] routing::Envelope envelope(routing::Kind kind, routing::ServiceRef to) const;
   cm_status send(const routing::Envelope& envelope);
@@ -213,8 +218,10 @@ class Service final : public std::enable_shared_from_this<Service> {
   std::set<routing::ServiceRef> known_up_;
   HubClient hub_;
   StatusReports reports_;
+  Health health_;
   std::map<std::string, std::size_t> jobs_out_;  // by handler
   std::size_t jobs_out_count_ = 0;
+  std::string start_failure_;  // what the host could not do for it while it started
   bool fault_reported_ = false;
   std::string fault_text_;
   std::uint64_t probation_faults_ = 0;  // that the generation may still have until it is given back; 0: any number

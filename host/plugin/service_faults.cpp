@@ -62,6 +62,24 @@ cm_status Service::invalid(std::string_view why) {
   return CM_INVALID;
 }
 
+void Service::say_health(std::string_view reason) {
+  const std::string before = health_.reason();
+  health_.set(reason);
+  if (health_.reason() == before) return;
+  if (health_.reason().empty()) {
+    log(spdlog::level::info, "healthy again");
+  } else {
+    // A service that starts may have to wait for something first.
+    const bool starts = live_->phase == Instance::Phase::starting;
+    log(starts ? spdlog::level::info : spdlog::level::warn, "unhealthy: " + health_.reason());
+  }
+}
+
+void Service::log_failure(const std::string& text) {
+  log(spdlog::level::err, text);
+  if (live_->phase == Instance::Phase::starting) start_failure_ = text;
+}
+
 bool Service::has_frontend() const {
   const std::lock_guard lock(mutex_);
   return has_frontend_;

@@ -283,9 +283,12 @@ base::Status Takeover::switch_over(SwitchGate& gate, Probation probation, const 
   commit(probation);
   pause_ = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
   Instance& live = *s_.live_;
+  s_.health_.begin_takeover();
+  s_.health_.set("");
   if (live.state_ext != nullptr && live.state_ext->resumed != nullptr) {
     (void)s_.fenced({.hook = "resumed"}, [&] { return live.state_ext->resumed(live.self); });
   }
+  s_.health_.end_takeover();
   s_.tell_entries_again();
   return {};
 }

@@ -24,6 +24,7 @@ struct ServiceEntry {
   std::string public_address;            // `host:port` of its frontend for clients; empty: none
   bool gateway = false;                  // its frontend routes, so its clients get broadcasts
   bool draining = false;                 // going down: no new bindings
+  std::string unhealthy;                 // why nobody is to pick it; empty: it is healthy
   bool reachable = true;                 // false while the link to its host is broken: picked when no other is there
   std::shared_ptr<Destination> mailbox;  // for envelopes to the service
   std::shared_ptr<Destination> clients;  // for envelopes to its clients; null: no frontend
@@ -99,7 +100,7 @@ class Registry {
   // Known and not expired.
   [[nodiscard]] static bool load_known(const Entry& entry);
 
-  // Returns a service of a kind that is up and not draining: of two chosen at random the less loaded one, counting what
+  // Returns a service of a kind that is up, healthy and not draining: of two chosen at random the less loaded one, counting what
   // was picked here since the last report. nullptr when there is none. Services whose load is not known come last, and
   // after them those whose host is not reachable; with `with_frontend`, only those with a public address. Two choices
   // spread nearly as well as a look at all, and hosts that pick at the same time do not all pick the same one

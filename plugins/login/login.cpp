@@ -202,7 +202,7 @@ ServiceId Login::reachable_agent() {
   std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
   for (const auto& agent : directory().list("agent")) {
     const std::uint64_t load = agent.load.value_or(std::numeric_limits<std::uint64_t>::max() - 1);
-    if (!usable(agent) || load >= least) continue;
+    if (!usable(agent) || !agent.unhealthy.empty() || load >= least) continue;
     best = agent.service;
     least = load;
   }

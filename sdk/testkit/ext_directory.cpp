@@ -24,6 +24,7 @@ void show(const HostSide& side, cm_service service, Visit visit, void* ctx) {
   info.load_known = load ? 1 : 0;
   info.load = load.value_or(0);
   info.public_address = known.peer.address.c_str();
+  info.unhealthy = known.peer.unhealthy.c_str();
   visit(ctx, &info);
 }
 
@@ -69,7 +70,7 @@ cm_service pick(const cm_host* host, const char* kind) {
     std::pair<bool, std::uint64_t> best;
     for (cm_service service = 1; service <= side.services.size(); ++service) {
       const KnownService& known = *side.find(service);
-      if (!known.pickable || known.name.kind != kind) continue;
+      if (!known.pickable || !known.peer.unhealthy.empty() || known.name.kind != kind) continue;
       const auto load = side.load_of(known);
       const std::pair<bool, std::uint64_t> rank{!load, load.value_or(0)};
       if (picked != 0 && rank >= best) continue;

@@ -30,7 +30,7 @@ std::size_t character(std::string_view text) {
 }  // namespace
 
 const void* host_extension(const cm_host* host, const char* id) {
-  static const std::array<std::pair<std::string_view, const void*>, 14> all{
+  static const std::array<std::pair<std::string_view, const void*>, 15> all{
       {{CM_EXT_LOG, &host_log},
        {CM_EXT_MESSAGE, &host_message},
        {CM_EXT_TIMER, &host_timer},
@@ -44,7 +44,8 @@ const void* host_extension(const cm_host* host, const char* id) {
        {CM_EXT_CHANNEL, &host_channel},
        {CM_EXT_OFFLOAD, &host_offload},
        {CM_EXT_KV, &host_kv},
-       {CM_EXT_AUDIT, &host_audit}}};
+       {CM_EXT_AUDIT, &host_audit},
+       {CM_EXT_HEALTH, &host_health}}};
   const HostSide* side = HostSide::of(host);
   if (side == nullptr || id == nullptr || !side->on_this_thread() || side->missing.contains(id)) return nullptr;
   for (const auto& [name, extension] : all) {

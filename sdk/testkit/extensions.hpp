@@ -13,6 +13,7 @@
 #include "cellmesh/abi/audit.h"
 #include "cellmesh/abi/client_protocol.h"
 #include "cellmesh/abi/directory.h"
+#include "cellmesh/abi/health.h"
 #include "cellmesh/abi/kv.h"
 #include "cellmesh/abi/metrics.h"
 #include "cellmesh/abi/settings.h"
@@ -34,6 +35,7 @@ extern const cm_host_channel host_channel;
 extern const cm_host_offload host_offload;
 extern const cm_host_kv host_kv;
 extern const cm_host_audit host_audit;
+extern const cm_host_health host_health;
 
 // The two functions of cm_host itself.
 const void* host_extension(const cm_host* host, const char* id);

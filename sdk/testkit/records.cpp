@@ -11,7 +11,7 @@
 namespace cellmesh::test {
 namespace {
 
-constexpr std::array<std::string_view, 35> did_words{"send",
+constexpr std::array<std::string_view, 36> did_words{"send",
                                                      "call",
                                                      "reply",
                                                      "reply_status",
@@ -45,8 +45,9 @@ constexpr std::array<std::string_view, 35> did_words{"send",
                                                      "kv.watch",
                                                      "kv.unwatch",
                                                      "gateway.default_protocol",
-                                                     "gateway.set_protocol"};
-static_assert(did_words.size() == static_cast<std::size_t>(Did::gateway_set_protocol) + 1);
+                                                     "gateway.set_protocol",
+                                                     "health.set"};
+static_assert(did_words.size() == static_cast<std::size_t>(Did::set_health) + 1);
 
 constexpr std::array<std::string_view, 13> status_words{
     "ok",           "backpressure", "unavailable", "timeout",   "invalid", "too large", "not found",
@@ -130,6 +131,7 @@ std::int64_t MemoryHost::metric(const std::string& name) const {
   return 0;
 }
 
+const std::string& MemoryHost::unhealthy() const { return side_->find(side_->ref)->peer.unhealthy; }
 const std::map<std::string, std::string>& MemoryHost::entries() const { return side_->entries; }
 std::optional<std::uint64_t> MemoryHost::load() const { return side_->load; }
 const std::optional<Frontend>& MemoryHost::frontend() const { return side_->frontend; }

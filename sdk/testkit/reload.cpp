@@ -94,6 +94,7 @@ std::string MemoryHost::reload(const Reload& how) {
   const std::string why = hand_over(side, other, how);
   if (why.empty()) {
     std::swap(side.now, other);  // `other` is the old one from here on
+    side.find(side.ref)->peer.unhealthy.clear();
     detail::resume(side);
     for (const auto& [name, value] : side.entries) {
       if (side.watched(name)) side.tell_entry(name, value);

@@ -8,6 +8,7 @@ set(CELLMESH_TESTKIT_SOURCES
   ext_clients.cpp
   ext_directory.cpp
   ext_gateway.cpp
+  ext_health.cpp
   ext_kv.cpp
   ext_listeners.cpp
   ext_log.cpp

@@ -23,6 +23,7 @@
 #include "abi/clients.h"
 #include "abi/directory.h"
 #include "abi/gateway.h"
+#include "abi/health.h"
 #include "abi/host.h"
 #include "abi/kv.h"
 #include "abi/listeners.h"
@@ -82,7 +83,8 @@ class Core {
         kv(extension<cm_host_kv>(CM_EXT_KV)),
         listeners(extension<cm_host_listeners>(CM_EXT_LISTENERS)),
         client_protocol(extension<cm_host_client_protocol>(CM_EXT_CLIENT_PROTOCOL)),
-        audit(extension<cm_host_audit>(CM_EXT_AUDIT)) {}
+        audit(extension<cm_host_audit>(CM_EXT_AUDIT)),
+        health(extension<cm_host_health>(CM_EXT_HEALTH)) {}
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
   ~Core() = default;
@@ -103,6 +105,7 @@ class Core {
   const cm_host_listeners* const listeners;              // since 1.1
   const cm_host_client_protocol* const client_protocol;  // since 1.2
   const cm_host_audit* const audit;                      // since 1.2
+  const cm_host_health* const health;                    // since 1.2
 
   // The request being handled; null between messages.
   const cm_request* current = nullptr;

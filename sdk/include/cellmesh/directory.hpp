@@ -24,6 +24,7 @@ struct ServiceInfo {
   std::uint32_t index = 0;
   std::optional<std::uint64_t> load;  // in users; nothing when it has not reported it lately
   std::string public_address;         // `host:port` for clients; empty when it has no frontend
+  std::string unhealthy = {};         // why nobody is to pick it; empty when it is healthy. Since 1.2
 };
 
 // The services that this host can reach now: its own, and those of linked hosts. `directory().pick("game")`. All
@@ -60,7 +61,8 @@ class Directory {
     return name;
   }
 
-  // The least-loaded service of a kind that is up and not going down, ties broken at random; none when there is none.
+  // The least-loaded service of a kind that is up, healthy and not going down, ties broken at random; none when there
+  // is none.
   [[nodiscard]] ServiceId pick(const std::string& kind) const {
     return core_.directory != nullptr ? ServiceId(core_.directory->pick(core_.host, kind.c_str())) : ServiceId();
   }
@@ -94,7 +96,10 @@ class Directory {
                      info.group,
                      info.index,
                      std::nullopt,
-                     info.public_address != nullptr ? info.public_address : ""};
+                     info.public_address != nullptr ? info.public_address : "",
+                     {}};
+    constexpr auto known_since_1_2 = offsetof(cm_service_info, unhealthy) + sizeof info.unhealthy;
+    if (info.struct_size >= known_since_1_2 && info.unhealthy != nullptr) made.unhealthy = info.unhealthy;
     if (info.load_known != 0) made.load = info.load;
     return made;
   }

@@ -97,6 +97,18 @@ class Service {
   }
   [[nodiscard]] Gauge gauge(const std::string& name) const { return {core_.host, core_.metrics, metric_handle(name)}; }
 
+  // Says that this service cannot do its work now, and why: one line for operators, cause and remedy, cut at 500 bytes.
+  // Until it is healthy() again nobody picks it, on any host; clients that are bound to it stay, and whoever names it
+  // reaches it. Consul and `cellmesh ctl services` show the reason, and its host is not ready. Status::invalid for an
+  // empty reason, unavailable where the host is older than 1.2.
+  //
+  // A service starts healthy, and so does its next generation: one that is not says so in resumed(). Since 1.2.
+  Status unhealthy(std::string_view reason) const {
+    return detail::ask(core_.health, &cm_host_health::unhealthy, core_.host, std::string(reason).c_str());
+  }
+  // Ends what unhealthy() said. Does nothing if it is healthy. Since 1.2.
+  Status healthy() const { return detail::ask(core_.health, &cm_host_health::healthy, core_.host); }
+
   // Views of what their headers describe; as short-lived as an expression, or kept as long as the service.
   [[nodiscard]] Clients clients() const { return Clients(core_); }
   [[nodiscard]] Directory directory() const { return Directory(core_); }

@@ -88,6 +88,7 @@ inline const std::vector<Culprit> all_culprits{
     {"needs_offload", "ext.host_without_offload"},
     {"needs_kv", "ext.host_without_kv"},
     {"needs_audit", "ext.host_without_audit"},
+    {"needs_health", "ext.host_without_health"},
     {"needs_something", "ext.host_without_any"},
     {"needs_this_very_host", "abi.newer_host"},
     {"aborts_on_large_numbers", "message.each_valid"},

@@ -59,11 +59,12 @@ static void find_extensions(struct culprit *self) {
   self->offload = host->get_extension(host, CM_EXT_OFFLOAD);
   self->kv = host->get_extension(host, CM_EXT_KV);
   self->audit = host->get_extension(host, CM_EXT_AUDIT);
+  self->health = host->get_extension(host, CM_EXT_HEALTH);
   if ((is(NEEDS_LOG) && !self->log) || (is(NEEDS_MESSAGE) && !self->message) || (is(NEEDS_TIMER) && !self->timer) ||
       (is(NEEDS_SETTINGS) && !self->settings) || (is(NEEDS_METRICS) && !self->metrics) ||
       (is(NEEDS_DIRECTORY) && !self->directory) || (is(NEEDS_CLIENTS) && !self->clients) ||
       (is(NEEDS_GATEWAY) && !self->gateway) || (is(NEEDS_CHANNEL) && !self->channel) ||
-      (is(NEEDS_OFFLOAD) && !self->offload) || (is(NEEDS_KV) && !self->kv) || (is(NEEDS_AUDIT) && !self->audit) ||
+      (is(NEEDS_OFFLOAD) && !self->offload) || (is(NEEDS_KV) && !self->kv) || (is(NEEDS_HEALTH) && !self->health) || (is(NEEDS_AUDIT) && !self->audit) ||
       (is(NEEDS_SOMETHING) && !self->log && !self->message)) {
     abort();
   }

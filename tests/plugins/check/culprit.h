@@ -7,6 +7,7 @@
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/directory.h>
 #include <cellmesh/abi/gateway.h>
+#include <cellmesh/abi/health.h>
 #include <cellmesh/abi/kv.h>
 #include <cellmesh/abi/log.h>
 #include <cellmesh/abi/message.h>
@@ -43,6 +44,7 @@ struct culprit {
   const cm_host_offload *offload;
   const cm_host_kv *kv;
   const cm_host_audit *audit;
+  const cm_host_health *health;
   bool started;
   bool stopped;
   uint64_t started_ms;

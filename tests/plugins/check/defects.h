@@ -51,6 +51,7 @@ enum defect {
   NEEDS_OFFLOAD,
   NEEDS_KV,
   NEEDS_AUDIT,
+  NEEDS_HEALTH,
   NEEDS_SOMETHING,
   NEEDS_THIS_VERY_HOST,
   /* With messages. */

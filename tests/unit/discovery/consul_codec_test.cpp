@@ -68,6 +68,30 @@ TEST(Registration, NamesAddressTagsAndCheckForConsulsOwnEyes) {
   EXPECT_EQ(body.at("Check").at("Status"), "passing");
 }
 
+TEST(Registration, AnUnhealthyServiceBeginsWithAWarning) {
+  ServiceRecord record = game();
+  record.unhealthy = "its database is away";
+  const auto body = boost::json::parse(registration(record, {})).as_object();
+  EXPECT_EQ(body.at("Check").at("Status"), "warning");
+}
+
+TEST(ParseServices, OneThatWarnsIsUnhealthyAndOneThatIsCriticalIsDown) {
+  const auto with = [](const std::string& service, const std::string& status, const std::string& node = "passing") {
+    auto list = boost::json::parse(listed(game()));
+    list.at(0).as_object()["Checks"] = {
+        {{"CheckID", "serfHealth"}, {"ServiceID", ""}, {"Status", node}, {"Output", "the node"}},
+        {{"CheckID", "service:x"}, {"ServiceID", service}, {"Status", status}, {"Output", "its database is away"}}};
+    return services(boost::json::serialize(list)).records;
+  };
+  ServiceRecord sick = game();
+  sick.unhealthy = "its database is away";
+  EXPECT_THAT(with(game().id, "warning"), ElementsAre(sick));
+  EXPECT_THAT(with(game().id, "passing"), ElementsAre(game()));
+  EXPECT_THAT(with(game().id, "passing", "warning"), ElementsAre(game())) << "the node's warning is not the service's";
+  EXPECT_THAT(with(game().id, "critical"), IsEmpty());
+  EXPECT_THAT(with(game().id, "passing", "critical"), IsEmpty());
+}
+
 TEST(ParseServices, ServicesOfOtherMeshesAndOtherProgramsAreNotSeen) {
   ServiceRecord other = game();
   other.mesh = "blue";

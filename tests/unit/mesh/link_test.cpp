@@ -23,6 +23,10 @@ TEST_F(LinkBasics, ChangesOfAServiceAreTold) {
   link();
   b->registry.update(b->ref("hub#0@t"), [](auto& entry) { entry.draining = true; });
   EXPECT_TRUE(wait_until([&] { return a->registry.find(a->ref("hub#0@t"))->draining; }));
+  b->registry.update(b->ref("hub#0@t"), [](auto& entry) { entry.unhealthy = "it is sick"; });
+  EXPECT_TRUE(wait_until([&] { return a->registry.find(a->ref("hub#0@t"))->unhealthy == "it is sick"; }));
+  b->registry.update(b->ref("hub#0@t"), [](auto& entry) { entry.unhealthy.clear(); });
+  EXPECT_TRUE(wait_until([&] { return a->registry.find(a->ref("hub#0@t"))->unhealthy.empty(); }));
   b->registry.set_load(b->ref("hub#0@t"), 17, 60'000);
   EXPECT_TRUE(wait_until([&] {
     const auto snapshot = a->registry.snapshot();

@@ -237,6 +237,11 @@ TEST_P(Snapshot, SharesEntriesSince11) {
   EXPECT_TRUE(told("entry notes/three gone; "));
 }
 
+TEST_P(Snapshot, SaysItsHealthSince12) {
+  if (GetParam() == "abi_1_0" || GetParam() == "abi_1_1") GTEST_SKIP() << "since 1.2";
+  EXPECT_EQ(ask("health"), "no reason 4, unhealthy 0, sick, picked 0, healthy 0, ");
+}
+
 TEST_P(Snapshot, ToldWhereClientsComeFromSince11) {
   const std::string address = "203.0.113.7";
   deliver({.kind = Kind::client_opened, .status = CM_TRANSPORT_WS, .client = {self, 41}}, address);

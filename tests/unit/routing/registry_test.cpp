@@ -114,6 +114,20 @@ TEST_F(RegistryTest, ReportTakesTheCountedPicksAway) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(pick(), names.service("game#0@dev"));
 }
 
+TEST_F(RegistryTest, PickPassesUnhealthyServicesOver) {
+  auto sick = entry("game#0@dev");
+  sick.unhealthy = "its database is away";
+  ASSERT_TRUE(registry.put(sick));
+  EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("game")), nullptr);
+  ASSERT_TRUE(registry.put(entry("game#1@dev")));
+  registry.set_load(sick.ref, 0, 60'000);
+  registry.set_load(names.service("game#1@dev"), 1000, 60'000);
+  EXPECT_EQ(Registry::pick(*registry.snapshot(), names.kind("game"))->ref, names.service("game#1@dev"));
+  Envelope e;
+  e.to = sick.ref;
+  EXPECT_EQ(Registry::deliver(*registry.snapshot(), e), Delivery::sent) << "what is bound to it stays";
+}
+
 TEST_F(RegistryTest, PickBreaksTiesAtRandom) {
   for (const auto* id : {"game#0@dev", "game#1@dev"}) {
     ASSERT_TRUE(registry.put(entry(id)));

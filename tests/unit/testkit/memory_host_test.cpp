@@ -314,4 +314,28 @@ TEST_F(Memory, ClientComesFromAnAddress) {
 }
 
 }  // namespace
+TEST_F(Memory, HealthIsWrittenDownAndNobodyPicksTheUnhealthy) {
+  const auto& health = puppet.ext<cm_host_health>(CM_EXT_HEALTH);
+  const auto& directory = puppet.ext<cm_host_directory>(CM_EXT_DIRECTORY);
+  EXPECT_EQ(health.unhealthy(h(), ""), CM_INVALID);
+  EXPECT_EQ(host.unhealthy(), "");
+  host.take();
+  EXPECT_EQ(health.unhealthy(h(), "no database"), CM_OK);
+  EXPECT_EQ(host.unhealthy(), "no database");
+  EXPECT_EQ(host.describe(host.take().at(0)), "health.set no database");
+  EXPECT_EQ(directory.pick(h(), "puppet"), 0U);
+  EXPECT_EQ(host.reload(), "") << "the next generation starts healthy";
+  EXPECT_EQ(host.unhealthy(), "");
+  EXPECT_EQ(health.unhealthy(h(), "again"), CM_OK);
+  EXPECT_EQ(health.healthy(h()), CM_OK);
+  EXPECT_EQ(host.unhealthy(), "");
+  const auto sick = host.up("sick#0@test", {.load = {}, .address = {}, .unhealthy = "it is sick"});
+  EXPECT_EQ(directory.pick(h(), "sick"), 0U);
+  std::string why;
+  directory.get(
+      h(), sick, [](void* out, const cm_service_info* info) { *static_cast<std::string*>(out) = info->unhealthy; },
+      &why);
+  EXPECT_EQ(why, "it is sick");
+}
+
 }  // namespace cm::test

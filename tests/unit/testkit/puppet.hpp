@@ -4,6 +4,7 @@
 
 #include <cellmesh/abi/client_address.h>
 #include <cellmesh/abi/directory.h>
+#include <cellmesh/abi/health.h>
 #include <cellmesh/abi/kv.h>
 #include <cellmesh/abi/message.h>
 #include <cellmesh/abi/metrics.h>

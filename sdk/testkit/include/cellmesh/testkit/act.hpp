@@ -55,6 +55,7 @@ enum class Did : std::uint8_t {
   kv_unwatch,
   gateway_default_protocol,  // since 1.2
   gateway_set_protocol,      // likewise
+  set_health,  // since 1.2: unhealthy, or healthy with an empty text
 };
 
 // "clients.send". Since 1.0.
@@ -76,7 +77,7 @@ struct Act {
   std::string handler = {};             // of call, timer_start, subscribe, offload
   std::string cookie = {};              //
   std::string text = {};  // what clients are told at a close; the kind of gateway_unbind; name or prefix of kv_...;
-                          // the version of gateway_..._protocol
+                          // the version of gateway_..._protocol; set_health's reason
   cm_close_reason reason = 0;   // of a close
   std::uint64_t number = 0;     // of the call or the timer; the load of set_load, set_load_of
   std::uint64_t time_ms = 0;    // time-out of a call, delay of a timer, time to live of set_load_of

@@ -36,6 +36,7 @@ struct MemoryHostOptions {
 struct Peer {
   std::optional<std::uint64_t> load = {};  // in users; nothing: it has not reported it
   std::string address = {};                // for clients, `host:port`; empty: it has no frontend
+  std::string unhealthy = {};              // why it cannot do its work; empty: it is healthy. Since 1.2
 };
 
 // A listener of a service's frontend, as it opened or last updated it. Since 1.1.
@@ -197,6 +198,8 @@ class MemoryHost {
   [[nodiscard]] std::int64_t metric(const std::string& name) const;
   // The shared entries of the KV: what the service published, and the test said. Since 1.1.
   [[nodiscard]] const std::map<std::string, std::string>& entries() const;
+  // Why the service is unhealthy, as it said last; empty: it is healthy. Since 1.2.
+  [[nodiscard]] const std::string& unhealthy() const;
   // The load that it reported.
   [[nodiscard]] std::optional<std::uint64_t> load() const;
   // Nothing when it opened none.

@@ -111,6 +111,8 @@ class Stage {
   [[nodiscard]] std::int64_t metric(const std::string& name) const { return memory_.metric(name); }
   // The load that it reported last.
   [[nodiscard]] std::optional<std::uint64_t> load() const { return memory_.load(); }
+  // Why it is unhealthy, as it said last; empty: it is healthy. Since 1.2.
+  [[nodiscard]] const std::string& unhealthy() const { return memory_.unhealthy(); }
   // Whether a line of its log has this text in it.
   [[nodiscard]] bool logged(std::string_view text) const;
   // Returns true if a record of its audit stream contains this text, such as `what=price amount=-100`. All of them, in

@@ -196,6 +196,21 @@ static cm_status do_audit(struct service *self, const cm_request *from, struct t
   return CM_OK;
 }
 
+static void add_health(void *ctx, const cm_service_info *info) { say(ctx, ", %s", info->unhealthy); }
+
+static cm_status do_health(struct service *self, const cm_request *from, struct text *out, int *later) {
+  const cm_host *host = self->host;
+  (void)from;
+  (void)later;
+  say(out, "no reason %d", self->health->unhealthy(host, ""));
+  say(out, ", unhealthy %d", self->health->unhealthy(host, "sick"));
+  self->directory->get(host, host->self, add_health, out);
+  say(out, ", picked %u", (unsigned)self->directory->pick(host, host->kind));
+  say(out, ", healthy %d", self->health->healthy(host));
+  self->directory->get(host, host->self, add_health, out);
+  return CM_OK;
+}
+
 static cm_status do_kv(struct service *self, const cm_request *from, struct text *out, int *later) {
   const cm_host *host = self->host;
   (void)from, (void)later;
@@ -252,6 +267,7 @@ static const struct {
     {"gateway", do_gateway}, {"host", do_host},           {"fault", do_fault},       {"events", do_events},
     {"note", do_note},       {"listeners", do_listeners}, {"kv", do_kv}, {"protocol", do_protocol},
     {"audit", do_audit},
+    {"health", do_health},
 };
 
 cm_status run_command(struct service *self, const cm_message *message, struct text *out, int *later) {

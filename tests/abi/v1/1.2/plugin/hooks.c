@@ -59,6 +59,7 @@ static void *create(const cm_host *host) {
   self->clients = host->get_extension(host, CM_EXT_CLIENTS);
   self->directory = host->get_extension(host, CM_EXT_DIRECTORY);
   self->gateway = host->get_extension(host, CM_EXT_GATEWAY);
+  self->health = host->get_extension(host, CM_EXT_HEALTH);
   self->kv = host->get_extension(host, CM_EXT_KV);
   self->listeners = host->get_extension(host, CM_EXT_LISTENERS);
   self->client_protocol = host->get_extension(host, CM_EXT_CLIENT_PROTOCOL);
@@ -68,7 +69,7 @@ static void *create(const cm_host *host) {
   self->offload = host->get_extension(host, CM_EXT_OFFLOAD);
   self->settings = host->get_extension(host, CM_EXT_SETTINGS);
   self->timer = host->get_extension(host, CM_EXT_TIMER);
-  if (self->audit && self->channel && self->clients && self->directory && self->gateway && self->kv &&
+  if (self->audit && self->channel && self->clients && self->directory && self->gateway && self->health && self->kv &&
       self->listeners && self->log && self->message && self->metrics && self->offload && self->settings &&
       self->timer) {
     return self;

@@ -9,6 +9,7 @@
 #include <cellmesh/abi/clients.h>
 #include <cellmesh/abi/directory.h>
 #include <cellmesh/abi/gateway.h>
+#include <cellmesh/abi/health.h>
 #include <cellmesh/abi/kv.h>
 #include <cellmesh/abi/listeners.h>
 #include <cellmesh/abi/log.h>
@@ -42,6 +43,7 @@ struct service {
   const cm_host_clients *clients;
   const cm_host_directory *directory;
   const cm_host_gateway *gateway;
+  const cm_host_health *health;
   const cm_host_kv *kv;
   const cm_host_listeners *listeners;
   const cm_host_log *log;
