@@ -56,9 +56,12 @@ int run(const Arguments& arguments) {
   if (result.has_error()) return fail(printable(result.error().text));
   std::cout << (arguments.on("json") ? json::serialize(*result) + "\n" : action.show(*result)) << std::flush;
   const json::object* object = result->if_object();
-  const json::value* ok = object != nullptr ? object->if_contains("ok") : nullptr;
-  const bool refused = ok != nullptr && ok->is_bool() && !ok->get_bool();
-  return std::cout && !refused ? kOk : kFailed;
+  // A reload that was refused; a host that is not ready.
+  const auto denies = [&](const char* key) {
+    const json::value* value = object != nullptr ? object->if_contains(key) : nullptr;
+    return value != nullptr && value->is_bool() && !value->get_bool();
+  };
+  return std::cout && !denies("ok") && !denies("ready") ? kOk : kFailed;
 }
 
 std::string details() {

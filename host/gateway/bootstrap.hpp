@@ -28,6 +28,7 @@ struct Bootstrap {
   std::optional<std::vector<std::string>> plugins;  // instead of the KV's list, or of the whole folder
   std::string admin_socket;
   std::string ready_file;                 // empty: none is written
+  std::uint32_t require_ready = 0;        // seconds in which the host must be ready, or it ends; 0: no limit
   std::string link_listen = "127.0.0.1";  // IP address, or with a port: `10.0.0.5:7000`, `[::]:7000`
   std::string link_advertise;             // what other hosts are told, likewise; empty: where it listens
   std::uint32_t io_workers = 0;           // at least 1 once loaded

@@ -6,11 +6,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <ranges>
 #include <thread>
 #include <utility>
 
-#include <spdlog/fmt/ranges.h>
 #include <sys/resource.h>
 #include <boost/asio/post.hpp>
 
@@ -19,7 +17,6 @@
 #include "discovery/consul.hpp"
 #include "discovery/embedded.hpp"
 #include "gateway/host_settings.hpp"
-#include "gateway/ready_file.hpp"
 #include "net/address.hpp"
 
 namespace cm::gateway {
@@ -70,6 +67,7 @@ base::Status Gateway::start() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) signals_.add(signal);
   await_signal();
   if (auto status = build(); !status) return status;
+  begin_readiness();
   for (auto& worker : workers_) worker->start();
   if (mesh_) {
     auto address = mesh_->start();
@@ -77,13 +75,14 @@ base::Status Gateway::start() {
     self_.link_address = advertised_link(*address);
   }
   registrar_->start(self_);
-  peers_ = std::make_unique<Peers>(
-      *discovery_, self_,
-      Peers::Callbacks{[this](std::vector<discovery::ServiceRecord> records) {
-                         if (mesh_) mesh_->set_peers(std::move(records));
-                       },
-                       [this](const discovery::ServiceRecord& record) { on_conflict(record); },
-                       [this](const discovery::ServiceRecord& record) { on_same_name(record); }});
+  peers_ =
+      std::make_unique<Peers>(*discovery_, self_,
+                              Peers::Callbacks{[this](std::vector<discovery::ServiceRecord> records) {
+                                                 if (mesh_) mesh_->set_peers(std::move(records));
+                                               },
+                                               [this](const discovery::ServiceRecord& record) { on_conflict(record); },
+                                               [this](const discovery::ServiceRecord& record) { on_same_name(record); },
+                                               [this] { boost::asio::post(main_, [this] { check_own_services(); }); }});
   admin_ = std::make_unique<admin::Server>(admin::ServerConfig{.path = bootstrap_.admin_socket}, commands());
   if (auto status = admin_->start(); !status) return status;
   logger().info("host {} starts mesh={} boot={} workers={} link={} admin={}", bootstrap_.name, bootstrap_.mesh, boot_,
@@ -100,7 +99,8 @@ base::Status Gateway::build() {
       std::make_unique<discovery::Settings>(*discovery_, [this] { tasks_->run([this] { update_kinds(nullptr); }); });
   shared_kv_ = std::make_unique<plugin::SharedKv>(*discovery_);
   tasks_ = std::make_unique<TaskThread>();
-  registrar_ = std::make_unique<Registrar>(registry_, *discovery_);
+  registrar_ = std::make_unique<Registrar>(registry_, *discovery_,
+                                           [this] { boost::asio::post(main_, [this] { check_own_services(); }); });
   registry_.listen(
       [this](routing::Registry::Event event, routing::ServiceRef ref) { registrar_->on_event(event, ref); });
   sessions_ = std::make_unique<session::Gateway>(workers_, registry_, routes_);
@@ -180,6 +180,7 @@ void Gateway::build_plugins() {
   hooks.reloaded = [this](const plugin::Manifest& before, const plugin::Manifest& now) {
     for (const auto& kind : now.provides) route_sync_->replace(before.routes_of(kind), now.routes_of(kind));
   };
+  hooks.settings_changed = [this](const std::string& name) { plugin_set_->retry(name); };
   hooks.faulty = [this](const std::string& name, std::uint64_t generation) {
     tasks_->run([this, name, generation] { (void)rollback_plugin(name, generation); });
   };
@@ -188,21 +189,33 @@ void Gateway::build_plugins() {
   PluginSet::Actions actions;
   actions.load = [this](const WantedPlugin& plugin) { return load_plugin(plugin); };
   actions.unload = [this](const std::string& name) { return unload_plugin(name); };
-  actions.reload = [this](const WantedPlugin& plugin) -> base::Status {
+  actions.reload = [this](const WantedPlugin& plugin) -> PluginSet::Outcome {
     const auto file = plugin_file(plugin);
-    return file ? reload_plugin(plugin.name, *file).status : base::Status(file.error());
+    if (!file) return file.error();
+    return {reload_plugin(plugin.name, *file).status, true};
   };
   actions.loaded = [this] {
     std::vector<WantedPlugin> all;
     for (const auto& info : plugins_->list()) all.push_back({info.manifest.name, info.manifest.version});
     return all;
   };
+  actions.file_state = [this](const WantedPlugin& plugin) { return file_state(plugin); };
+  actions.forget = [this](const std::string& name) { plugins_->forget_refused(name); };
+  actions.changed = [this] {
+    // Behind what the services of a new plugin reported.
+    boost::asio::post(main_, [this] {
+      readiness_.set("plugins", plugin_set_->missing());
+      on_readiness();  // there may be other frontends now
+    });
+  };
   plugin_set_ = std::make_unique<PluginSet>(*tasks_, std::move(actions));
 }
 
-std::int64_t Gateway::uptime_seconds() const { return (steady_ms() - started_ms_) / 1000; }
+milliseconds Gateway::uptime() const { return milliseconds(steady_ms() - started_ms_); }
 
 void Gateway::on_discovery_ready() {
+  discovery_known_ = true;
+  readiness_.clear("discovery");
   route_sync_->start();
   // Its name, which is its own: an index is shared by all hosts that were given none.
   settings_->declare(
@@ -223,34 +236,6 @@ void Gateway::apply_host_settings(const discovery::Settings::Change& change) {
     peers_->set_rule(std::move(*rule));
   } else {
     logger().warn("the setting host/link_rule is refused: {}; the old one stays", rule.error().text);
-  }
-}
-
-void Gateway::on_plugins_up(const base::Status& status) {
-  if (!status && conflict_at_start_) {
-    fail(status.error().text);
-    return;
-  }
-  if (ready_.exchange(true)) return;
-  if (!bootstrap_.ready_file.empty()) {
-    if (auto written = write_ready_file(bootstrap_.ready_file, bootstrap_.name, registry_, *sessions_); !written) {
-      fail(written.error().text);
-      return;
-    }
-  }
-  const auto services = registry_.snapshot();
-  for (const auto& entry : services->entries) {
-    if (!entry.host.empty()) continue;
-    for (const auto& listener : sessions_->listeners(entry.ref)) {
-      logger().info("{} takes clients at {}", names_.service_id(entry.ref), fmt::join(listener.urls, " "));
-    }
-  }
-  const auto ready =
-      fmt::format("ready after {} ms plugins={}", steady_ms() - started_ms_, fmt::join(plugins_->loaded(), ","));
-  if (const auto refused = plugin_set_->refused(); !refused.empty()) {
-    logger().warn("{} refused={}; see above why", ready, fmt::join(std::views::keys(refused), ","));
-  } else {
-    logger().info("{}", ready);
   }
 }
 
@@ -289,6 +274,7 @@ void Gateway::tick() {
     base::look_after_logs();
     registrar_->refresh_loads();
     settings_->reread_secrets();
+    if (!ready_) say_not_ready();
     tasks_->run([this] { plugins_->sweep(); });
     tick();
   });
@@ -297,6 +283,7 @@ void Gateway::tick() {
 // Nothing that was accepted is lost: others hear first that they shall send no more, what is on its way then is still
 // handled, and only then do services stop, last loaded first.
 void Gateway::stop() {
+  remove_ready_file();
   if (admin_) admin_->stop();
   if (registrar_) registrar_->withdraw();
   const auto services = registry_.snapshot();

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
@@ -18,6 +19,7 @@
 #include "gateway/folder_watch.hpp"
 #include "gateway/peers.hpp"
 #include "gateway/plugin_set.hpp"
+#include "gateway/readiness.hpp"
 #include "gateway/registrar.hpp"
 #include "gateway/route_sync.hpp"
 #include "gateway/task_thread.hpp"
@@ -51,7 +53,6 @@ class Gateway {
   base::Status build();
   void on_discovery_ready();
   void watch_wanted_plugins();
-  void on_plugins_up(const base::Status& status);  // [task thread]
   void stop();
 
   base::Status build_discovery();
@@ -61,12 +62,21 @@ class Gateway {
   void build_plugins();
   admin::Handlers commands();
   [[nodiscard]] boost::json::object status() const;  // [any thread]
-  [[nodiscard]] std::int64_t uptime_seconds() const;
+  [[nodiscard]] std::chrono::milliseconds uptime() const;
   void apply_host_settings(const discovery::Settings::Change& change);  // [discovery's thread]
   void tick();
   void await_signal();
   // Ends the host with an error. [any thread]
   void fail(const std::string& why);
+
+  // Whether the host is ready: gateway_ready.cpp. [main thread]
+  void begin_readiness();
+  // Writes or removes the ready file.
+  void on_readiness();
+  void say_not_ready();
+  // Compares this host's services with what the catalog lists, and looks at their health.
+  void check_own_services();
+  void remove_ready_file() const;
 
   // Which plugins: gateway_plugins.cpp.
   [[nodiscard]] std::string plugins_key() const;
@@ -79,8 +89,9 @@ class Gateway {
   [[nodiscard]] std::vector<std::string> plugins_of_folder() const;
   // The file of a plugin in the folder: <name>.so, or the one that holds the version.
   [[nodiscard]] base::Result<std::string> plugin_file(const WantedPlugin& wanted) const;
+  [[nodiscard]] std::string file_state(const WantedPlugin& wanted) const;
   // Task thread.
-  base::Status load_plugin(const WantedPlugin& wanted);
+  PluginSet::Outcome load_plugin(const WantedPlugin& wanted);
   base::Status unload_plugin(const std::string& name);
   [[nodiscard]] bool is_new_build(const std::string& name) const;
   plugin::ReloadReport reload_plugin(const std::string& name, const std::string& file);
@@ -101,13 +112,18 @@ class Gateway {
   boost::asio::io_context main_{1};
   boost::asio::signal_set signals_{main_};
   boost::asio::steady_timer tick_{main_};
+  boost::asio::steady_timer require_ready_{main_};
   FolderWatch folder_;
   // Main thread.
   int exit_code_ = 0;
   bool clean_ = true;
+  bool ready_ = false;          // the ready file says so
+  bool was_ready_ = false;      // once at least
+  std::string said_not_ready_;  // the reason that was logged last
+  bool discovery_known_ = false;
 
-  std::atomic<bool> ready_{false};
-  std::atomic<bool> conflict_at_start_{false};
+  // Outlives the rooms, whose threads report to it.
+  Readiness readiness_{[this] { boost::asio::post(main_, [this] { on_readiness(); }); }};
   std::optional<std::string> wanted_list_;  // discovery's thread: the KV's list as last taken
 
   // In the order in which they are built; destroyed in reverse.

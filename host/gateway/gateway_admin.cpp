@@ -78,6 +78,14 @@ json::object describe(const plugin::PluginInfo& info) {
           {"services", std::move(services)}};
 }
 
+json::object describe(const std::string& name, const PluginSet::Refusal& refusal) {
+  json::object o{{"name", name}, {"state", "refused"}, {"why", refusal.why}, {"attempts", refusal.attempts}};
+  o["next_try"] = refusal.next_try ? fmt::format("in {} s", (refusal.next_try->count() + 999) / 1000)
+                  : refusal.wanted ? "when its file changes"
+                                   : "none: it is not wanted";
+  return o;
+}
+
 json::object describe(const plugin::ReloadReport& report) {
   json::array steps;
   for (const auto& step : report.steps) {
@@ -98,13 +106,15 @@ json::object Gateway::status() const {
   for (const auto& worker : workers_) cpu.push_back(worker->cpu_seconds());
   std::uint64_t closed = 0;
   for (const auto n : stats.closed) closed += n;
+  const std::string reason = readiness_.reason();
   return {{"host", bootstrap_.name},
           {"mesh", bootstrap_.mesh},
           {"version", CELLMESH_VERSION},
           {"pid", getpid()},
           {"boot", boot_},
-          {"ready", ready_.load()},
-          {"uptime_sec", uptime_seconds()},
+          {"ready", reason.empty()},
+          {"not_ready", reason.empty() ? json::value(nullptr) : json::value(reason)},
+          {"uptime_sec", uptime().count() / 1000},
           {"link_address", self_.link_address},
           {"io_worker_cpu_sec", std::move(cpu)},
           {"clients_accepted", stats.accepted},
@@ -148,8 +158,7 @@ admin::Handlers Gateway::commands() {
   sources.plugins = [this] {
     json::array all;
     for (const auto& info : plugins_->list()) all.push_back(describe(info));
-    for (const auto& [name, why] : plugin_set_->refused())
-      all.push_back(json::object{{"name", name}, {"state", "refused"}, {"why", why}});
+    for (const auto& [name, refusal] : plugin_set_->refused()) all.push_back(describe(name, refusal));
     return all;
   };
   sources.clients = [this](const std::string& agent, std::size_t limit, const auto& done) {

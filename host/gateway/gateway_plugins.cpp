@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include <sys/stat.h>
+
 #include <spdlog/fmt/ranges.h>
 
 #include "base/log.hpp"
@@ -28,7 +30,7 @@ auto logger() { return base::log(base::Room::gateway); }
 std::string Gateway::plugins_key() const { return "cellmesh/hosts/" + bootstrap_.name + "/plugins"; }
 
 void Gateway::watch_wanted_plugins() {
-  const auto up = [this](base::Status status) { on_plugins_up(status); };
+  const auto up = [](const base::Status&) {};  // a refusal is logged, and shown
   if (bootstrap_.plugins) {
     plugin_set_->want(*bootstrap_.plugins, up);
     return;
@@ -58,10 +60,14 @@ void Gateway::want_plugins(const std::string& list) {
   if (!names) {
     logger().warn("the KV's plugin list is refused: {}; the loaded ones stay key={}", names.error().text,
                   plugins_key());
+    if (!wanted_list_) {
+      readiness_.block("plugins",
+                       "the plugin list in the KV is refused, key " + plugins_key() + ": " + names.error().text);
+    }
     return;
   }
   wanted_list_ = list;
-  plugin_set_->want(std::move(*names), [this](base::Status status) { on_plugins_up(status); });
+  plugin_set_->want(std::move(*names), [](const base::Status&) {});
 }
 
 void Gateway::change_list(const std::string& name, bool add, PluginSet::Done done) {
@@ -107,8 +113,8 @@ void Gateway::on_folder_change(const std::string& file, bool exists) {
     if (exists && is_loaded) {
       if (is_new_build(name)) (void)reload_plugin(name, {});
     } else if (exists) {
-      plugin_set_->load(name, [](const base::Status&) {});
-    } else if (is_loaded) {
+      plugin_set_->add(name);
+    } else {
       plugin_set_->unload(name, [](const base::Status&) {});
     }
   });
@@ -138,27 +144,50 @@ base::Result<std::string> Gateway::plugin_file(const WantedPlugin& wanted) const
                                  wanted.version, others.empty() ? "; copy it there" : "; there are: " + others));
 }
 
-base::Status Gateway::load_plugin(const WantedPlugin& wanted) {
+std::string Gateway::file_state(const WantedPlugin& wanted) const {
+  std::string state;
+  std::error_code ec;
+  const auto add = [&](const fs::path& file) {
+    struct stat info {};
+    if (::stat(file.c_str(), &info) != 0) return;
+    state += fmt::format("{}:{}:{}:{}.{}.{} ", info.st_dev, info.st_ino, info.st_size, info.st_mtim.tv_sec,
+                         info.st_mtim.tv_nsec, info.st_ctim.tv_nsec);
+  };
+  if (wanted.version.empty()) {
+    add(fs::path(bootstrap_.plugin_dir) / (wanted.name + ".so"));
+    return state;
+  }
+  // Any file of the folder may hold the version.
+  std::set<fs::path> files;
+  for (const auto& file : fs::directory_iterator(bootstrap_.plugin_dir, ec)) {
+    if (file.path().extension() == ".so") files.insert(file.path());
+  }
+  for (const auto& file : files) add(file);
+  return state;
+}
+
+PluginSet::Outcome Gateway::load_plugin(const WantedPlugin& wanted) {
   const auto path = plugin_file(wanted);
   if (!path) return path.error();
   const fs::path file = *path;
   auto manifest = plugin::read_manifest(file);
-  if (!manifest) return manifest.error();
-  if (auto status = plugin::check_manifest(*manifest, file.filename().string()); !status) return status;
-  if (auto status = plugin::check_no_robot(file); !status) return status;
+  if (!manifest) return {manifest.error(), true};
+  if (auto status = plugin::check_manifest(*manifest, file.filename().string()); !status) return {status, true};
+  if (auto status = plugin::check_no_robot(file); !status) return {status, true};
   if (manifest->name != wanted.name) {
-    return base::error(
-        fmt::format("{} holds the plugin {}; name the file {}.so", file.string(), manifest->name, manifest->name));
+    return {base::error(fmt::format("{} holds the plugin {}; name the file {}.so", file.string(), manifest->name,
+                                    manifest->name)),
+            true};
   }
   update_kinds(&*manifest);
   if (auto status = check_unique(*manifest); !status) {
-    if (!ready_) conflict_at_start_ = true;
     update_kinds(nullptr);
     return status;
   }
-  auto status = plugins_->load(file.string());
+  bool lasting = false;
+  auto status = plugins_->load(file.string(), &lasting);
   update_kinds(nullptr);
-  if (!status) return status;
+  if (!status) return {status, lasting};
   for (const auto& kind : manifest->provides) {
     if (auto routes = manifest->routes_of(kind); !routes.rules.empty()) route_sync_->publish(routes);
   }

@@ -39,6 +39,11 @@ void Peers::set_own(std::set<std::string> ids) {
   own_ = std::move(ids);
 }
 
+std::set<std::string> Peers::own_listed() const {
+  const std::lock_guard lock(mutex_);
+  return listed_;
+}
+
 void Peers::when_known(std::function<void(const std::vector<discovery::ServiceRecord>&)> fn) {
   std::unique_lock lock(mutex_);
   if (!known_) {
@@ -63,8 +68,14 @@ void Peers::on_records(const std::vector<discovery::ServiceRecord>& records) {
     if (namesakes.insert(record.boot).second && !namesakes_.contains(record.boot)) new_namesakes.push_back(record);
   }
   namesakes_ = std::move(namesakes);
+  std::set<std::string> listed;
+  for (const auto& record : records) {
+    if (record.boot == self_.boot) listed.insert(record.id);
+  }
+  const bool relisted = std::exchange(listed_, listed) != listed;
   tell(lock);
   for (const auto& record : new_namesakes) callbacks_.same_name(record);
+  if (relisted && callbacks_.listed) callbacks_.listed();
   for (const auto& fn : waiting) fn(records);
   for (const auto& record : records) {
     if (record.boot != self_.boot && record.mesh == self_.mesh && own.contains(record.id)) callbacks_.conflict(record);

@@ -24,6 +24,8 @@ class Peers {
     std::function<void(const discovery::ServiceRecord&)> conflict;
     // Another host has this host's name; once for each process of that host.
     std::function<void(const discovery::ServiceRecord&)> same_name;
+    // own_listed() changed.
+    std::function<void()> listed = {};
   };
   Peers(discovery::Discovery& discovery, HostRecord self, Callbacks callbacks);
 
@@ -32,6 +34,8 @@ class Peers {
   void set_rule(LinkRule rule);
   // Ids of this host's own services; a record of another boot under one of them is a conflict.
   void set_own(std::set<std::string> ids);
+  // Ids of this host's services that the catalog listed in its last answer, registered by this process.
+  [[nodiscard]] std::set<std::string> own_listed() const;
   // Calls `fn` with what the catalog says now of these ids, once it has answered for all kinds watched.
   void when_known(std::function<void(const std::vector<discovery::ServiceRecord>&)> fn);
 
@@ -42,12 +46,13 @@ class Peers {
   discovery::Discovery& discovery_;
   const HostRecord self_;
   const Callbacks callbacks_;
-  std::mutex mutex_;  // guards all below
+  mutable std::mutex mutex_;  // guards all below
   LinkRule rule_;
   std::set<std::string> needed_;
   std::set<std::string> provided_;
   std::set<std::string> own_;
   std::set<std::string> namesakes_;  // boots of hosts of the same name that were told of, as long as they are there
+  std::set<std::string> listed_;
   std::vector<discovery::ServiceRecord> records_;
   bool known_ = false;
   std::vector<std::function<void(const std::vector<discovery::ServiceRecord>&)>> waiting_;

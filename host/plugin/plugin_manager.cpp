@@ -29,23 +29,37 @@ PluginManager::PluginManager(PluginManagerConfig config, routing::Registry& regi
 
 PluginManager::~PluginManager() { (void)stop_all(); }
 
-base::Status PluginManager::load(const std::string& path_or_name) {
+base::Status PluginManager::load(const std::string& path_or_name, bool* lasting) {
+  bool ignored = false;
+  bool& lasts = lasting != nullptr ? *lasting : ignored;
+  lasts = false;
   const std::lock_guard turn(turn_);
   if (stopping_.stop_requested()) return base::error("the host is going down; no plugin is loaded any more");
   const auto file = find(path_or_name);
   if (!file) return file.error();
+  lasts = true;
   const auto checked = check(*file, nullptr);
   if (!checked) return checked.error();
+  refused_.erase(checked->manifest->name);
   auto opened = open(*checked, *file, 1);
-  if (!opened) return opened.error();
+  if (!opened) {
+    // A library that it needs may come later.
+    lasts = opened.error().text.find("cannot open shared object file") == std::string::npos;
+    return opened.error();
+  }
   auto plugin = std::make_shared<Loaded>();
   plugin->name = checked->manifest->name;
   plugin->current = std::move(*opened);
   plugin->last_number = 1;
   if (auto status = bring_up(*plugin); !status) {
-    clean_ = take_down(*plugin) && clean_;
+    auto feeds = std::exchange(plugin->feeds, {});
+    const bool gone = take_down(*plugin);
+    clean_ = gone && clean_;
+    lasts = !gone;  // what hangs would hang again, and stay loaded once more
+    if (gone && !stopping_.stop_requested()) watch_refused(*checked->manifest, std::move(feeds));
     return base::error(file->filename().string() + " is refused: " + status.error().text);
   }
+  lasts = false;
   {
     const std::lock_guard lock(mutex_);
     plugins_.push_back(plugin);
@@ -57,6 +71,22 @@ base::Status PluginManager::load(const std::string& path_or_name) {
             base::log_value(file->string()));
   if (hooks_.loaded) hooks_.loaded(manifest);
   return {};
+}
+
+void PluginManager::watch_refused(const Manifest& manifest, Feeds feeds) {
+  for (const auto& declared : manifest.settings) {
+    auto& feed = feeds[declared.kind];
+    if (!feed) feed = make_feed(declared);
+    feed->when_changed([this, name = manifest.name] {
+      if (hooks_.settings_changed) hooks_.settings_changed(name);
+    });
+  }
+  refused_[manifest.name] = std::move(feeds);
+}
+
+void PluginManager::forget_refused(const std::string& name) {
+  const std::lock_guard turn(turn_);
+  refused_.erase(name);
 }
 
 base::Result<std::shared_ptr<PluginManager::Loaded>> PluginManager::find_loaded(const std::string& name) const {
@@ -93,6 +123,7 @@ base::Status PluginManager::unload(const std::string& name) {
 bool PluginManager::stop_all() {
   stopping_.request_stop();
   const std::lock_guard turn(turn_);
+  refused_.clear();
   for (;;) {
     std::shared_ptr<Loaded> plugin;
     {

@@ -51,6 +51,9 @@ struct PluginManagerHooks {
   std::function<void(const Manifest&)> loaded;     // its services are up
   std::function<void(const Manifest&)> unloading;  // its services are about to stop
   std::function<void(const Manifest& before, const Manifest& now)> reloaded;
+  // A setting of a plugin that was refused differs from what its last attempt had. Called on discovery's thread; must
+  // not block.
+  std::function<void(const std::string& plugin)> settings_changed;
   // A generation on probation had too many faults: roll it back. Called on a service's thread; must not block.
   std::function<void(const std::string& plugin, std::uint64_t generation)> faulty;
 };
@@ -97,8 +100,11 @@ class PluginManager {
   ~PluginManager();  // as stop_all()
 
   // A path, or the name of a plugin in the plugin folder (its file's, without .so, or its manifest's). A refusal is a
-  // sentence with cause and cure, and leaves nothing behind.
-  base::Status load(const std::string& path_or_name);
+  // sentence with cause and cure; it leaves nothing behind but the declaration of the plugin's settings, so that they
+  // can be corrected. `lasting` is set to whether only another file, or another set of plugins, can change the refusal.
+  base::Status load(const std::string& path_or_name, bool* lasting = nullptr);
+  // Forgets the settings of a plugin that was refused and is not going to be tried again.
+  void forget_refused(const std::string& name);
   // By the manifest's name.
   base::Status unload(const std::string& name);
   // Puts a new version in the place of a loaded plugin: from a path or a name as in load(), or from the file that it
@@ -165,6 +171,9 @@ class PluginManager {
   [[nodiscard]] base::Status check_against_others(const Manifest& manifest, const std::string& label,
                                                   const Loaded* except) const;
   base::Status bring_up(Loaded& plugin);
+  // Keeps the settings declared of a plugin that did not start, and tells when they change.
+  using Feeds = std::map<std::string, std::unique_ptr<SettingsFeed>>;  // by kind
+  void watch_refused(const Manifest& manifest, Feeds feeds);
   base::Status start_service(Loaded& plugin, const cm_service_kind& kind);
   [[nodiscard]] std::string instance() const;
   std::unique_ptr<SettingsFeed> make_feed(const Manifest::Settings& declared);
@@ -182,7 +191,8 @@ class PluginManager {
 
   std::mutex turn_;  // one load or unload at a time; guards loader_
   LibraryLoader loader_;
-  bool clean_ = true;  // nothing ever hung
+  bool clean_ = true;                     // nothing ever hung
+  std::map<std::string, Feeds> refused_;  // of plugins that did not start
 
   mutable std::mutex mutex_;  // guards all below
   std::vector<std::shared_ptr<Loaded>> plugins_;

@@ -16,6 +16,7 @@ SettingsFeed::~SettingsFeed() {
   settings_.undeclare(kind_, instance_);
   const std::lock_guard lock(state_->mutex);
   state_->mailbox.reset();
+  state_->when_changed = nullptr;
 }
 
 void SettingsFeed::watch() {
@@ -77,10 +78,27 @@ void SettingsFeed::declare(const Manifest::Settings& declared, const std::string
   watch();
 }
 
+std::function<void()> SettingsFeed::State::take_callback() {
+  if (!tried || newest == *tried) return {};
+  return std::exchange(when_changed, {});
+}
+
 void SettingsFeed::State::on_change(const discovery::Settings::Change& change) {
-  const std::lock_guard lock(mutex);
-  if (over) return;
-  auto values = usable(change, at_start);
+  std::function<void()> callback;
+  {
+    const std::lock_guard lock(mutex);
+    if (over) return;
+    auto values = usable(change, at_start);
+    newest = values ? *values : change.values;
+    if (!tried) tried = newest;
+    callback = take_callback();
+    take(std::move(values));
+  }
+  if (callback) callback();
+}
+
+// Under the mutex.
+void SettingsFeed::State::take(base::Result<discovery::SettingValues> values) {
   if (!values) {
     unusable = values.error().text;
     first_came.notify_all();
@@ -111,7 +129,19 @@ base::Result<std::string> SettingsFeed::first(std::chrono::milliseconds patience
   }
   if (!state_->known) return base::error(state_->unusable);
   state_->changed = false;
+  state_->tried = state_->newest;
   return state_->bytes;
+}
+
+void SettingsFeed::when_changed(std::function<void()> changed) {
+  std::function<void()> callback;
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->mailbox.reset();
+    state_->when_changed = std::move(changed);
+    callback = state_->take_callback();
+  }
+  if (callback) callback();
 }
 
 void SettingsFeed::connect(std::shared_ptr<Mailbox> mailbox) {

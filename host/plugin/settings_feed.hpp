@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -37,6 +38,9 @@ class SettingsFeed {
   // Waits for the first values, serialized. Fails when they did not come in time, and when a secret has no value: the
   // file that holds it may come later.
   base::Result<std::string> first(std::chrono::milliseconds patience, std::stop_token interrupt);
+  // Its service was not started: from now on `changed` is called, once, when any value differs from what first() gave,
+  // those that are read at the start too. At once if one does already. [changed: discovery's thread, or this one]
+  void when_changed(std::function<void()> changed);
   // Later changes go there, also one that came meanwhile.
   void connect(std::shared_ptr<Mailbox> mailbox);
 
@@ -49,13 +53,19 @@ class SettingsFeed {
     std::condition_variable_any first_came;
     std::optional<discovery::SettingValues> at_start;  // those read at the start only; of the others, as they are
     bool known = false;
-    std::string unusable;  // why there are no values yet
+    std::string unusable;                           // why there are no values yet
+    std::optional<discovery::SettingValues> tried;  // what the start was made with, or the first to come
+    discovery::SettingValues newest;                // as they are in the KV
+    std::function<void()> when_changed;
     std::string bytes;
     bool changed = false;  // since first()
     bool told = false;     // the mailbox, since preview()
     std::shared_ptr<Mailbox> mailbox;
 
     void on_change(const discovery::Settings::Change& change);
+    void take(base::Result<discovery::SettingValues> values);
+    // Takes the callback if a value differs from what was tried. Under the mutex.
+    std::function<void()> take_callback();
   };
 
   void watch();

@@ -57,8 +57,8 @@ void Host::start() {
 bool Host::ready() const { return fs::exists(ready_path()); }
 
 const ReadyFile& Host::await_ready(milliseconds bound) {
-  wait_until([this] { return ready() || !process_->running(); }, bound);
-  auto ready = ReadyFile::read(ready_path());
+  std::optional<ReadyFile> ready;  // the file goes while the host is not ready
+  wait_until([&] { return (ready = ReadyFile::read(ready_path())) || !process_->running(); }, bound);
   if (!ready) {
     throw std::runtime_error((process_->running() ? "the host is not up in time:\n" : "the host ended:\n") +
                              tail(log()));

@@ -48,13 +48,13 @@ TEST(Catalog, StoppedHostIsDeregisteredAndItsPlayersAreTold) {
   mesh.await_serving();
 }
 
-TEST(Catalog, SecondHostWithTheSameIdIsRefusedAndHarmsNobody) {
+TEST(Catalog, SecondHostWithTheSameIdWaitsAndHarmsNobody) {
   Deployment mesh(Shape::consul);
   Client client = mesh.player();
   Host& twin = mesh.add_host("twin", {"--plugins", "game", "--name", "twin"});
-  EXPECT_EQ(twin.process().wait(), 1);
-  EXPECT_NE(twin.log().find("game#0@dev"), std::string::npos) << twin.log();
+  EXPECT_TRUE(twin.wait_for_log("plugin game is refused: game#0@dev")) << twin.log();
   EXPECT_NE(twin.log().find("--index"), std::string::npos) << "the cure:\n" << twin.log();
+  EXPECT_FALSE(twin.ready());
   chat(client, "the first one goes on");
   EXPECT_EQ(healthy(mesh.consul(), "game"), Ids{"game#0@dev"});
 }

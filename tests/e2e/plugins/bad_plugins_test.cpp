@@ -105,14 +105,17 @@ TEST_F(BadPlugins, ThrowingStartRefusesThePlugin) {
   expect_refused("throws_in_start", made_for_tests("throws_in_start"), {"there is no level one"});
 }
 
-TEST(BadPluginAtTheStart, IsNamedWhereTheHostSaysThatItIsReady) {
+TEST(BadPluginAtTheStart, KeepsTheHostFromBeingReadyUntilItIsGone) {
   const TempDir folder;
   const auto plugins = folder.path() / "plugins";
   copy_plugins(plugins, {"echo"});
   write_file(plugins / "letter.so", "Dear host,\nplease load me.\n");
   Host host({.folder = folder.path() / "host", .arguments = {"--dev"}, .plugin_dir = plugins, .env = {}});
+  EXPECT_TRUE(host.wait_for_log("not ready: plugin letter is refused")) << host.log();
+  EXPECT_EQ(host.ctl({"status"}).code, 1);
+  EXPECT_FALSE(host.ready());
+  fs::remove(plugins / "letter.so");
   host.await_ready();
-  EXPECT_TRUE(host.wait_for_log("plugins=echo refused=letter")) << host.log();
   EXPECT_EQ(host.stop(), 0);
 }
 

@@ -25,7 +25,8 @@ struct RegistrarTest : ::testing::Test {
   FakeDiscovery discovery;
   routing::Names names;
   routing::Registry registry{names};
-  Registrar registrar{registry, discovery};
+  int changes = 0;
+  Registrar registrar{registry, discovery, [this] { ++changes; }};
 
   void SetUp() override {
     registry.listen(
@@ -76,6 +77,19 @@ TEST_F(RegistrarTest, AServiceThatStoppedLeavesTheCatalogAndWithdrawIsFinal) {
   EXPECT_TRUE(discovery.registered.empty());
 }
 
+TEST_F(RegistrarTest, HealthIsRegisteredAndTold) {
+  registrar.start({"0@dev", "m", "boot", "127.0.0.1:7"});
+  put("game#0@dev");
+  EXPECT_EQ(changes, 1);
+  registry.update(names.service("game#0@dev"), [](auto& entry) { entry.unhealthy = "sick"; });
+  EXPECT_EQ(discovery.registered["game#0@dev"].unhealthy, "sick");
+  EXPECT_EQ(changes, 2);
+  EXPECT_EQ(registrar.services().at("game#0@dev"), "sick");
+  registry.remove(names.service("game#0@dev"));
+  EXPECT_TRUE(registrar.services().empty());
+  EXPECT_EQ(changes, 3);
+}
+
 struct PeersTest : ::testing::Test {
   FakeDiscovery discovery;
   std::vector<discovery::ServiceRecord> wanted;
@@ -122,6 +136,15 @@ TEST_F(PeersTest, AnotherHostOfTheOwnNameIsToldOnce) {
   discovery.on_services({});
   discovery.on_services({same});
   EXPECT_EQ(namesakes.size(), 2U) << "it came back";
+}
+
+TEST_F(PeersTest, OwnServicesAreListedWhenThisProcessRegisteredThem) {
+  discovery.on_services({record("agent", "dev", "before"), record("game", "dev", "other")});
+  EXPECT_TRUE(peers.own_listed().empty());
+  discovery.on_services({record("agent", "dev", "me")});
+  EXPECT_EQ(peers.own_listed(), std::set<std::string>{"agent#0@dev"});
+  discovery.on_services({});
+  EXPECT_TRUE(peers.own_listed().empty());
 }
 
 TEST_F(PeersTest, KnownComesWithTheFirstAnswerForTheseKinds) {
