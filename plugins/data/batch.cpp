@@ -164,6 +164,16 @@ proto::DataJobDone run_reads(const proto::DataJob& job, Storage& storage) {
   return done;
 }
 
+// A row that no request can name.
+void probe(Storage& storage, bool write) {
+  storage.verify();
+  const Key key{"", "probe"};
+  const auto versions = storage.begin({&key, 1});
+  if (!write) return storage.rollback();
+  const Change change{key, versions.front() + 1, "", versions.front() != 0};
+  storage.commit({&change, 1});
+}
+
 proto::DataJobDone all_failed(const proto::DataJob& job, const std::string& why, bool unsure) {
   proto::DataJobDone done;
   for (const auto& step : job.steps()) {
@@ -194,6 +204,7 @@ proto::DataStepDone failed(const proto::DataStep& step, proto::DataResult result
 }
 
 proto::DataJobDone run_steps(const proto::DataJob& job, Storage& storage) {
+  if (job.probe() != proto::DataJob::NONE) probe(storage, job.probe() == proto::DataJob::WRITE);
   if (job.steps().empty()) return {};
   return job.steps(0).has_save() ? run_saves(job, storage) : run_reads(job, storage);
 }
@@ -204,13 +215,16 @@ proto::DataJobDone run_job(const proto::DataJob& job) {
   Connections& connections = Connections::of_plugin();
   for (int attempt = 1;; ++attempt) {
     try {
-      auto storage = connections.take(job.database(), timeout);
-      auto done = run_steps(job, *storage);
-      connections.give_back(job.database(), std::move(storage));
+      const auto missing = job.existed() ? Missing::refuse : Missing::make;
+      const auto storage = connections.take(job.database(), timeout, missing);
+      auto done = run_steps(job, **storage);
+      storage->give_back();
       return done;
     } catch (const Failure& failure) {
       const Trouble trouble = failure.trouble();
-      if (trouble != Trouble::clash && trouble != Trouble::refused) connections.drop(job.database());
+      if (failure.replaced() || (trouble != Trouble::clash && trouble != Trouble::refused)) {
+        connections.drop(job.database(), failure.replaced());
+      }
       const bool again = trouble == Trouble::lost || trouble == Trouble::clash;
       if (again && attempt < attempts && std::chrono::steady_clock::now() < deadline) continue;
       auto done = all_failed(job, failure.what(), trouble == Trouble::unsure);

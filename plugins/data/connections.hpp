@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage.hpp"
@@ -22,20 +23,44 @@ class Connections {
   void enter();
   void leave();
 
+  // A connection in use: closed when this goes, unless it was given back.
+  class Lease {
+   public:
+    Lease(Connections& connections, std::string database, std::unique_ptr<Storage> storage)
+        : connections_(connections), database_(std::move(database)), storage_(std::move(storage)) {}
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease();
+
+    Storage& operator*() const { return *storage_; }
+    Storage* operator->() const { return storage_.get(); }
+    // It is whole, and the next one may have it.
+    void give_back();
+
+   private:
+    Connections& connections_;
+    const std::string database_;
+    std::unique_ptr<Storage> storage_;
+  };
+
   // An open one, or a new one. Throws Failure.
-  std::unique_ptr<Storage> take(const std::string& database, std::chrono::milliseconds timeout);
-  void give_back(const std::string& database, std::unique_ptr<Storage> storage);
-  // Closes those that wait: they are likely to be as broken as the one that broke.
-  void drop(const std::string& database);
+  std::unique_ptr<Lease> take(const std::string& database, std::chrono::milliseconds timeout, Missing missing);
+  // Closes those that wait: they are likely to be as broken as the one that broke. `replaced`: and opens none until
+  // those in use are closed, too.
+  void drop(const std::string& database, bool replaced = false);
 
  private:
   using Clock = std::chrono::steady_clock;
   struct Database {
     std::vector<std::unique_ptr<Storage>> idle;
+    std::size_t in_use = 0;
+    bool replaced = false;               // those in use lead to what is no more
     std::chrono::milliseconds pause{0};  // after the last attempt, which failed; zero: it did not
     Clock::time_point next_attempt;
     std::string why;
   };
+
+  void ended(const std::string& database, std::unique_ptr<Storage> whole);
 
   std::mutex mutex_;  // guards all below
   std::size_t users_ = 0;

@@ -25,6 +25,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto retry_delay = 20ms;
+constexpr auto look_period = 1s;  // between looks at whether the database can be used, while it cannot
+constexpr std::chrono::milliseconds idle_period = 2s;       // the same while it can, and nobody uses it
 constexpr std::chrono::milliseconds answer_patience = 10s;  // with an asker that has no room for its answer
 
 }  // namespace
@@ -39,9 +41,12 @@ class Data : public cellmesh::Service<Data, proto::DataSettings> {
   void start() {
     database_ = data::database_of(settings().database(), group());
     every<&Data::give_up_old>(500ms);
-    // So that the schema is up to date, and what is wrong is seen, before anybody asks. Requests do not wait for it.
-    const Status status = offload<&data::run_job, &Data::on_opened>(new_job());
-    if (status != Status::ok) log().warn("{} is opened with the first request: {}", data::shown(database_), status);
+    every<&Data::look>(look_period);
+    looks_ = true;
+    // Nobody is to come before the schema is up to date and a write was seen to work. Who does is not made to wait.
+    unhealthy_ = "its database is not open yet";
+    static_cast<void>(unhealthy(unhealthy_));
+    probe();
   }
 
   // Drained already, unless the host had no thread for it.
@@ -54,11 +59,17 @@ class Data : public cellmesh::Service<Data, proto::DataSettings> {
     state.set_database(database_);
     state.set_last_id(last_id_);
     state.set_last_job(last_job_);
+    state.set_existed(existed_);
+    state.set_unhealthy(unhealthy_);
+    state.set_looks(looks_);
   }
   void load(const proto::DataState& state) {
     database_ = state.database();
     last_id_ = state.last_id();
     last_job_ = state.last_job();
+    existed_ = state.existed();
+    unhealthy_ = state.unhealthy();
+    looks_ = state.looks();
   }
   // The table's rows are there only now.
   void resumed() {
@@ -68,6 +79,9 @@ class Data : public cellmesh::Service<Data, proto::DataSettings> {
     for (const Id id : ids) resume(id, *waiting_.find(id));
     for (const auto& [number, job] : jobs_) ++jobs_out(job.saves);
     if (!unsent_.empty()) retry_soon();
+    if (!unhealthy_.empty()) static_cast<void>(unhealthy(unhealthy_));
+    if (!std::exchange(looks_, true)) every<&Data::look>(look_period);
+    probe();
     pump();
   }
 
@@ -169,6 +183,7 @@ class Data : public cellmesh::Service<Data, proto::DataSettings> {
     proto::DataJob job;
     job.set_database(database_);
     job.set_timeout_ms(settings().statement_timeout_ms());
+    job.set_existed(existed_);
     return job;
   }
   proto::DataJob job_of(const std::vector<Id>& ids) const {
@@ -177,13 +192,31 @@ class Data : public cellmesh::Service<Data, proto::DataSettings> {
     return job;
   }
 
-  void on_opened(const proto::DataJobDone& done, Status status) {
-    if (status == Status::ok && done.note().empty()) {
-      log().info("rows are kept in {}", data::shown(database_));
-    } else {
-      log().warn("{} is not there yet, requests will fail until it is: {}", data::shown(database_),
-                 status == Status::ok ? done.note() : cellmesh::format("{}", status));
-    }
+  // While the database cannot be used, and while nobody uses it.
+  void look() {
+    if (trusted_ && now() - used_at_ < idle_period) return;
+    probe();
+  }
+  void probe() {
+    if (probing_) return;
+    proto::DataJob job = new_job();
+    job.set_probe(trusted_ ? proto::DataJob::LOOK : proto::DataJob::WRITE);
+    probing_ = offload<&data::run_job, &Data::on_probed>(job) == Status::ok;
+  }
+  void on_probed(const proto::DataJobDone& done, Status status) {
+    probing_ = false;
+    if (status == Status::ok && done.note().empty()) return works();
+    trusted_ = false;
+    const std::string why = status == Status::ok ? done.note() : cellmesh::format("{}", status);
+    if (std::exchange(unhealthy_, why) != why) log().warn("requests fail, {}: {}", data::shown(database_), why);
+    static_cast<void>(unhealthy(why));
+  }
+  void works() {
+    trusted_ = true;
+    used_at_ = now();
+    if (!std::exchange(existed_, true)) log().info("rows are kept in {}", data::shown(database_));
+    if (std::exchange(unhealthy_, {}).empty()) return;
+    static_cast<void>(healthy());
   }
 
   void on_done(const proto::DataJobDone& done, Status status, std::uint64_t number) {
@@ -198,6 +231,13 @@ class Data : public cellmesh::Service<Data, proto::DataSettings> {
     jobs_.erase(found);
     --jobs_out(job.saves);
     if (!done.note().empty()) log().warn("{}", done.note());
+    if (status == Status::ok && done.note().empty()) {
+      used_at_ = now();
+      existed_ = true;
+    } else {
+      trusted_ = false;
+      probe();  // whether it was this job's fault, or nothing works
+    }
     for (const auto& answer : done.steps()) {
       if (waiting_.contains(answer.id())) finish(answer.id(), answer);
     }
@@ -293,7 +333,13 @@ class Data : public cellmesh::Service<Data, proto::DataSettings> {
     return saves ? for_saves : settings().connections() - for_saves;
   }
 
-  std::string database_;  // since the start
+  std::string database_;   // since the start
+  bool existed_ = false;   // it was open; in its place none is made
+  std::string unhealthy_;  // what was said of it last; empty: it works
+  bool trusted_ = false;   // a write was seen to work, and no job failed since
+  bool probing_ = false;
+  bool looks_ = false;
+  std::chrono::milliseconds used_at_{0};
   cellmesh::Table<Id, proto::DataWaiting> waiting_{*this, "waiting"};
   Id last_id_ = 0;
   std::uint64_t last_job_ = 0;

@@ -62,9 +62,9 @@ std::string database_of(const std::string& setting, std::string_view group) {
 
 std::string shown(const std::string& database) { return is_postgres(database) ? shown_postgres(database) : database; }
 
-std::unique_ptr<Storage> open(const std::string& database, std::chrono::milliseconds timeout) {
-  if (is_postgres(database)) return open_postgres(database, timeout);
-  return open_sqlite(database.substr(sqlite_scheme.size()), timeout);
+std::unique_ptr<Storage> open(const std::string& database, std::chrono::milliseconds timeout, Missing missing) {
+  if (is_postgres(database)) return open_postgres(database, timeout, missing);
+  return open_sqlite(database.substr(sqlite_scheme.size()), timeout, missing);
 }
 
 }  // namespace data

@@ -20,6 +20,7 @@ bool is_postgres(std::string_view database);
 std::string shown(const std::string& database);
 
 // Connects. Throws Failure.
-std::unique_ptr<Storage> open(const std::string& database, std::chrono::milliseconds timeout);
+std::unique_ptr<Storage> open(const std::string& database, std::chrono::milliseconds timeout,
+                              Missing missing = Missing::make);
 
 }  // namespace data

@@ -52,6 +52,9 @@ constexpr Prepared list_rows{"list", CELLMESH_DATA_LIST("ASC")};
 constexpr Prepared list_rows_backwards{"list_backwards", CELLMESH_DATA_LIST("DESC")};
 #undef CELLMESH_DATA_LIST
 
+constexpr const char* gone =
+    " has no tables of cellmesh any more; put a backup in its place, or restart this host to begin with an empty one";
+
 // Of those who bring the schema up to date, one at a time.
 constexpr const char* lock_schema = "SELECT pg_advisory_xact_lock(4935945191598061)";
 
@@ -98,13 +101,16 @@ struct Columns {
 
 class Postgres final : public Storage {
  public:
-  Postgres(const std::string& uri, std::chrono::milliseconds timeout) : session_(uri, timeout) {
+  Postgres(const std::string& uri, std::chrono::milliseconds timeout, Missing missing) : session_(uri, timeout) {
     const char* encoding = session_.parameter("server_encoding");
     if (encoding != nullptr && std::string_view(encoding) != "UTF8") {
       throw Failure(Trouble::refused, std::string("the database has the encoding ") + encoding +
                                           "; make one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0");
     }
     static_cast<void>(session_.run(session_settings(timeout)));
+    if (missing == Missing::refuse && schema() == 0) {
+      throw Failure(Trouble::refused, "the database " + shown_postgres(uri) + gone);
+    }
     migrate();
     session_.enter_pipeline();
     std::vector<PgQuery> names;
@@ -181,6 +187,15 @@ class Postgres final : public Storage {
     static_cast<void>(session_.run(queries));
   }
 
+  void verify() override {
+    const std::array queries{PgQuery{"SELECT coalesce(max(number), 0)::bigint FROM cellmesh_migrations", {}, true}};
+    const auto results = session_.run(queries);
+    const auto number = static_cast<std::size_t>(pg_number(results.front().get(), 0, 0));
+    if (number > migrations.size()) {
+      throw Failure(Trouble::refused, newer_schema("the database", number, migrations.size()), true);
+    }
+  }
+
  private:
   void migrate() {
     constexpr std::size_t known = migrations.size();
@@ -212,8 +227,8 @@ class Postgres final : public Storage {
 
 }  // namespace
 
-std::unique_ptr<Storage> open_postgres(const std::string& uri, std::chrono::milliseconds timeout) {
-  return std::make_unique<Postgres>(uri, timeout);
+std::unique_ptr<Storage> open_postgres(const std::string& uri, std::chrono::milliseconds timeout, Missing missing) {
+  return std::make_unique<Postgres>(uri, timeout, missing);
 }
 
 std::string shown_postgres(const std::string& uri) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "migrations.hpp"
+#include "open_files.hpp"
 
 namespace data {
 namespace {
@@ -22,6 +23,8 @@ constexpr std::array migrations{
               "CREATE TABLE data_rows (tbl TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,"
               " value BLOB NOT NULL, PRIMARY KEY (tbl, key))"},
 };
+
+constexpr const char* put_back = "; put it or a backup back, or restart this host to go on with what is there";
 
 struct CloseDb {
   void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
@@ -79,12 +82,20 @@ class Statement {
 
 class Sqlite final : public Storage {
  public:
-  Sqlite(std::string path, std::chrono::milliseconds timeout) : path_(std::move(path)), db_(open(path_)) {
+  Sqlite(std::string path, std::chrono::milliseconds timeout, Missing missing)
+      : path_(std::move(path)), db_(open(path_, missing)) {
     sqlite3_extended_result_codes(db_.get(), 1);
     sqlite3_busy_timeout(db_.get(), static_cast<int>(timeout.count()));
+    if (missing == Missing::refuse && !has_schema()) {
+      throw Failure(Trouble::refused, path_ + " was replaced by an empty database" + put_back);
+    }
     run("PRAGMA journal_mode = WAL");
     run("PRAGMA synchronous = FULL");
     migrate();
+    files_.add(path_);
+    const std::string resolved = sqlite3_db_filename(db_.get(), "main");
+    files_.add(resolved + "-wal");
+    files_.add(resolved + "-shm");
     load_ = prepare("SELECT version, value FROM data_rows WHERE tbl = ?1 AND key = ?2");
     version_ = prepare("SELECT version FROM data_rows WHERE tbl = ?1 AND key = ?2");
     insert_ = prepare("INSERT INTO data_rows (tbl, key, version, value) VALUES (?1, ?2, ?3, ?4)");
@@ -97,6 +108,7 @@ class Sqlite final : public Storage {
   }
 
   std::vector<Row> load(std::span<const Key> keys) override {
+    check_files(Trouble::lost);
     std::vector<Row> rows;
     for (const Key& key : keys) {
       load_->restart().text(key.table).text(key.key);
@@ -112,6 +124,7 @@ class Sqlite final : public Storage {
   }
 
   Page list(const ListQuery& query) override {
+    check_files(Trouble::lost);
     PageMaker page(query);
     Statement& statement = query.backwards ? *backwards_ : *forwards_;
     const KeyRange range = range_of(query);
@@ -126,6 +139,7 @@ class Sqlite final : public Storage {
   }
 
   std::vector<std::uint64_t> begin(std::span<const Key> keys) override {
+    check_files(Trouble::lost);
     run("BEGIN IMMEDIATE");
     std::vector<std::uint64_t> versions;
     for (const Key& key : keys) {
@@ -148,7 +162,7 @@ class Sqlite final : public Storage {
       if (result != SQLITE_DONE) fail(result);
     }
     const int result = sqlite3_exec(db_.get(), "COMMIT", nullptr, nullptr, nullptr);
-    if (result == SQLITE_OK) return;
+    if (result == SQLITE_OK) return check_files(Trouble::unsure);  // it may have gone to a file that is no more
     const int kind = result & 0xFF;
     // What a failed write of the log left on the disk may count after a crash.
     fail(result, kind == SQLITE_BUSY || kind == SQLITE_FULL ? Trouble::refused : Trouble::unsure);
@@ -156,13 +170,41 @@ class Sqlite final : public Storage {
 
   void rollback() override { run("ROLLBACK"); }
 
+  void verify() override {
+    check_files(Trouble::lost);
+    const std::string folder = std::filesystem::path(path_).parent_path().string();
+    for (const std::string& file : {path_, folder.empty() ? std::string(".") : folder}) {
+      if (::access(file.c_str(), W_OK) == 0) continue;
+      throw Failure(Trouble::refused, file + " cannot be written: " + std::generic_category().message(errno) +
+                                          "; give the user of this host the right to, or the disk back");
+    }
+    constexpr auto known = static_cast<std::uint64_t>(migrations.size());
+    if (const auto number = schema(); number > known) {
+      throw Failure(Trouble::refused, newer_schema(path_, number, known), true);
+    }
+  }
+
  private:
-  static Db open(const std::string& path) {
+  // The cheapest way to know that what is written still is what others see: a few stats.
+  void check_files(Trouble trouble) const {
+    if (const std::string why = files_.changed(); !why.empty()) throw Failure(trouble, why + put_back, true);
+  }
+
+  static Db open(const std::string& path, Missing missing) {
+    if (missing == Missing::refuse) {
+      std::error_code gone;
+      if (!std::filesystem::exists(path, gone)) throw Failure(Trouble::refused, path + " is gone" + put_back);
+      return open_file(path);
+    }
     std::error_code ec;
     const auto folder = std::filesystem::path(path).parent_path();
     if (!folder.empty()) std::filesystem::create_directories(folder, ec);
     if (ec) throw Failure(Trouble::refused, "cannot make the folder " + folder.string() + ": " + ec.message());
     make(path);
+    return open_file(path);
+  }
+
+  static Db open_file(const std::string& path) {
     sqlite3* made = nullptr;
     const int result = sqlite3_open_v2(path.c_str(), &made, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
     Db db(made);
@@ -181,6 +223,12 @@ class Sqlite final : public Storage {
     } else if (errno != EEXIST) {
       throw Failure(Trouble::refused, "cannot open " + path + ": " + std::generic_category().message(errno));
     }
+  }
+
+  bool has_schema() {
+    auto tables = prepare("SELECT count(*) FROM sqlite_master WHERE name IN ('cellmesh_migrations', 'data_rows')");
+    if (const int result = tables->step(); result != SQLITE_ROW) fail(result);
+    return tables->integer(0) == 2;
   }
 
   void migrate() {
@@ -239,13 +287,14 @@ class Sqlite final : public Storage {
 
   const std::string path_;
   Db db_;
+  OpenFiles files_;
   std::unique_ptr<Statement> load_, version_, insert_, update_, remove_, forwards_, backwards_;
 };
 
 }  // namespace
 
-std::unique_ptr<Storage> open_sqlite(const std::string& path, std::chrono::milliseconds timeout) {
-  return std::make_unique<Sqlite>(path, timeout);
+std::unique_ptr<Storage> open_sqlite(const std::string& path, std::chrono::milliseconds timeout, Missing missing) {
+  return std::make_unique<Sqlite>(path, timeout, missing);
 }
 
 }  // namespace data

@@ -69,11 +69,16 @@ enum class Trouble : std::uint8_t {
 
 class Failure : public std::runtime_error {
  public:
-  Failure(Trouble trouble, const std::string& text) : std::runtime_error(text), trouble_(trouble) {}
+  // `replaced`: what the connection leads to is not the database any more. All connections to it must be closed before
+  // the next one is opened.
+  Failure(Trouble trouble, const std::string& text, bool replaced = false)
+      : std::runtime_error(text), trouble_(trouble), replaced_(replaced) {}
   [[nodiscard]] Trouble trouble() const { return trouble_; }
+  [[nodiscard]] bool replaced() const { return replaced_; }
 
  private:
   Trouble trouble_;
+  bool replaced_;
 };
 
 // A connection to a database, with its schema as this plugin knows it. Used by one thread at a time; what fails throws
@@ -96,6 +101,9 @@ class Storage {
   virtual void commit(std::span<const Change> changes) = 0;
   // Ends it without.
   virtual void rollback() = 0;
+
+  // Looks whether this still is the database that was opened, and may be written.
+  virtual void verify() = 0;
 };
 
 // The keys of a list: from `first` on, those before `end`. Of UTF-8 it makes UTF-8.
@@ -104,6 +112,12 @@ struct KeyRange {
   std::string end;
 };
 KeyRange range_of(const ListQuery& query);
+
+// Whether a database may be made where there is none.
+enum class Missing : std::uint8_t {
+  make,    // an empty one
+  refuse,  // it was there before: an empty one in its place would hide that it is gone
+};
 
 // Why a database is refused that a later version of this plugin has used.
 std::string newer_schema(const std::string& what, std::size_t number, std::size_t known);

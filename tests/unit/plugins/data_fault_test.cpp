@@ -47,11 +47,24 @@ class Entered {
   Entered& operator=(const Entered&) = delete;
 };
 
-// The answer to a save of the row `count`, which has this version.
-proto::SaveDataACK save(const std::string& database, std::uint64_t version) {
+proto::DataJob job_for(const std::string& database, bool existed = false) {
   proto::DataJob job;
   job.set_database(database);
   job.set_timeout_ms(static_cast<std::uint32_t>(std::chrono::milliseconds(timeout).count()));
+  job.set_existed(existed);
+  return job;
+}
+
+// What a look at the database says is wrong; empty: nothing.
+std::string look(const std::string& database, proto::DataJob::Probe probe = proto::DataJob::LOOK) {
+  proto::DataJob job = job_for(database, true);
+  job.set_probe(probe);
+  return data::run_job(job).note();
+}
+
+// The answer to a save of the row `count`, which has this version.
+proto::SaveDataACK save(const std::string& database, std::uint64_t version, bool existed = false) {
+  proto::DataJob job = job_for(database, existed);
   auto& write = *job.add_steps()->mutable_save()->add_writes();
   write.mutable_key()->set_table("t");
   write.mutable_key()->set_key("count");
@@ -164,6 +177,171 @@ TEST(DataFaults, AnotherProgramThatReadsTheFileAndClosesItTakesNothingAway) {
   EXPECT_TRUE(std::filesystem::exists(file + "-wal")) << "both still write there";
 }
 
+// The file of a database beneath a service that has it open.
+class SqliteFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(save(database, 0).result(), proto::DataOk);
+    ASSERT_EQ(save(database, 1, true).result(), proto::DataOk);
+    ASSERT_EQ(look(database), "");
+  }
+  // Nothing is written, nothing is made, and it says why.
+  void expect_refused(const std::string& why) {
+    EXPECT_THAT(look(database), HasSubstr(why));
+    const auto ack = save(database, 2, true);
+    EXPECT_EQ(ack.result(), proto::DataAway);
+    EXPECT_FALSE(ack.unsure());
+    EXPECT_THAT(ack.text(), HasSubstr("put it or a backup back"));
+  }
+  void expect_works(std::uint64_t version) {
+    EXPECT_TRUE(wait_until([&] { return look(database, proto::DataJob::WRITE).empty(); })) << look(database);
+    const auto ack = save(database, version, true);
+    EXPECT_EQ(ack.result(), proto::DataOk) << ack.text();
+    EXPECT_EQ(stored(database), version + 1);
+  }
+
+  const TempDir folder;
+  const Entered entered;
+  const std::filesystem::path file = folder / "sub/data.db";
+  const std::string database = "sqlite:" + file.string();
+};
+
+TEST_F(SqliteFile, DeletedIsNoticedBeforeAnybodyIsToldThatItWasWritten) {
+  std::filesystem::rename(file, folder / "away");
+  expect_refused("data.db was deleted");
+  EXPECT_FALSE(std::filesystem::exists(file)) << "an empty one was made in its place";
+  expect_refused("data.db is gone");
+  std::filesystem::rename(folder / "away", file);
+  expect_works(2);
+}
+
+TEST_F(SqliteFile, ItsWholeFolderDeletedIsNoticed) {
+  std::filesystem::rename(folder / "sub", folder / "away");
+  expect_refused("was deleted");
+  EXPECT_FALSE(std::filesystem::exists(folder / "sub"));
+  std::filesystem::rename(folder / "away", folder / "sub");
+  expect_works(2);
+}
+
+TEST_F(SqliteFile, ReplacedByABackupGoesOnWithThat) {
+  {
+    const auto other = data::open("sqlite:" + (folder / "backup.db").string(), timeout);
+    const data::Key key{"t", "count"};
+    static_cast<void>(other->begin({&key, 1}));
+    const data::Change change{key, 7, "7", false};
+    other->commit({&change, 1});
+  }
+  std::filesystem::rename(folder / "backup.db", file);
+  const auto ack = save(database, 2, true);
+  EXPECT_NE(ack.result(), proto::DataOk) << "the old one has version 2, and is no more";
+  expect_works(7);
+}
+
+TEST_F(SqliteFile, ReplacedByAnEmptyOneIsRefusedUntilABackupComes) {
+  std::filesystem::copy_file(file, folder / "old");
+  std::filesystem::remove(file);
+  cm::test::write_file(file, "");
+  expect_refused("empty database");
+  expect_refused("empty database");
+  std::filesystem::rename(folder / "old", file);
+  EXPECT_TRUE(wait_until([&] { return look(database, proto::DataJob::WRITE).empty(); }));
+}
+
+TEST_F(SqliteFile, ItsLogDeletedLosesNothingThatWasAnswered) {
+  for (const std::string part : {"-wal", "-shm"}) {
+    std::filesystem::remove(file.string() + part);
+    const auto ack = save(database, 2, true);
+    // Noticed and opened again in one go, or refused and opened again later.
+    if (ack.result() == proto::DataOk) {
+      EXPECT_EQ(stored(database), 3U);
+      ASSERT_EQ(save(database, 3, true).result(), proto::DataOk);
+      std::uint64_t now = stored(database);
+      EXPECT_EQ(now, 4U);
+      proto::DataJob undo = job_for(database, true);
+      auto& write = *undo.add_steps()->mutable_save()->add_writes();
+      write.mutable_key()->set_table("t");
+      write.mutable_key()->set_key("count");
+      write.set_any_version(true);
+      write.set_remove(true);
+      ASSERT_EQ(data::run_job(undo).steps(0).save().result(), proto::DataOk);
+      ASSERT_EQ(save(database, 0, true).result(), proto::DataOk);
+      ASSERT_EQ(save(database, 1, true).result(), proto::DataOk);
+      continue;
+    }
+    EXPECT_FALSE(ack.unsure());
+    expect_works(2);
+  }
+}
+
+TEST_F(SqliteFile, CutShortIsNoticed) {
+  std::filesystem::resize_file(file, 0);
+  const auto ack = save(database, 2, true);
+  EXPECT_EQ(ack.result(), proto::DataAway) << ack.text();
+  EXPECT_NE(look(database), "");
+}
+
+TEST_F(SqliteFile, WhatWasAnsweredIsInTheFileThatWasTakenAway) {
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<std::uint64_t> acknowledged = stored(database);
+    const std::uint64_t before = acknowledged;
+    std::jthread writer([&, version = before]() mutable {
+      while (save(database, version, true).result() == proto::DataOk) acknowledged = ++version;
+    });
+    EXPECT_TRUE(wait_until([&] { return acknowledged > before + 3; }));
+    std::filesystem::rename(file, folder / "away");
+    writer.join();
+    std::filesystem::rename(folder / "away", file);
+    ASSERT_TRUE(wait_until([&] { return look(database, proto::DataJob::WRITE).empty(); })) << look(database);
+    EXPECT_GE(stored(database), acknowledged);
+  }
+}
+
+TEST_F(SqliteFile, OfANewerVersionIsRefusedWhileItIsOpen) {
+  const auto newer = [&](const std::string& sql) {
+    return cm::test::run({.command = {"python3", "-c",
+                                      "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); "
+                                      "c.commit()",
+                                      file.string(), sql},
+                          .env = {},
+                          .folder = {},
+                          .log = {}});
+  };
+  ASSERT_TRUE(newer("INSERT INTO cellmesh_migrations (number, name) VALUES (99, 'of the future')"));
+  EXPECT_THAT(look(database), HasSubstr("number 99"));
+  EXPECT_THAT(save(database, 2, true).text(), HasSubstr("number 99"));
+  ASSERT_TRUE(newer("DELETE FROM cellmesh_migrations WHERE number = 99"));
+  expect_works(2);
+}
+
+TEST(DataFaults, AFullDiskIsToldUntilThereIsRoom) {
+  const TempDir folder;
+  const auto disk = folder / "disk";
+  std::filesystem::create_directory(disk);
+  const auto run = [](std::vector<std::string> command) {
+    const auto done = cm::test::run({.command = std::move(command), .env = {}, .folder = {}, .log = {}});
+    return done && done->code == 0;
+  };
+  if (!run({"mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk.string()})) GTEST_SKIP() << "may not mount";
+  {
+    const Entered entered;
+    const std::string database = "sqlite:" + (disk / "data.db").string();
+    EXPECT_EQ(save(database, 0).result(), proto::DataOk);
+    EXPECT_EQ(look(database), "");
+    EXPECT_FALSE(run({"dd", "if=/dev/zero", "of=" + (disk / "filler").string(), "bs=4k"}));
+    std::uint64_t version = 1;
+    proto::SaveDataACK ack;
+    while ((ack = save(database, version, true)).result() == proto::DataOk) ++version;
+    EXPECT_THAT(ack.text(), HasSubstr("make room on its disk"));
+    EXPECT_THAT(look(database, proto::DataJob::WRITE), HasSubstr("make room on its disk"));
+    std::filesystem::remove(disk / "filler");
+    EXPECT_TRUE(wait_until([&] { return look(database, proto::DataJob::WRITE).empty(); }));
+    EXPECT_EQ(save(database, version, true).result(), proto::DataOk);
+    EXPECT_TRUE(run({"mount", "-o", "remount,ro,size=1m", disk.string()}) == false ||
+                !look(database, proto::DataJob::WRITE).empty());
+  }
+  EXPECT_TRUE(run({"umount", disk.string()}));
+}
+
 // One server for all of them, a database for each.
 class PostgresFaults : public testing::Test {
  protected:
@@ -245,6 +423,40 @@ TEST_F(PostgresFaults, SeveralThatBeginAtOnceMakeOneSchema) {
   for (auto& opener : openers) opener.join();
   EXPECT_EQ(failures, 0);
   EXPECT_EQ(server.sql("SELECT count(*) FROM cellmesh_migrations", name), "1\n");
+}
+
+TEST_F(PostgresFaults, NewerWhileItIsOpenIsRefusedUntilItIsNot) {
+  EXPECT_EQ(save(database, 0).result(), proto::DataOk);
+  static_cast<void>(server.sql("INSERT INTO cellmesh_migrations (number, name) VALUES (99, 'of the future')", name));
+  EXPECT_THAT(look(database), HasSubstr("number 99"));
+  EXPECT_THAT(save(database, 1, true).text(), HasSubstr("number 99"));
+  static_cast<void>(server.sql("DELETE FROM cellmesh_migrations WHERE number = 99", name));
+  EXPECT_TRUE(wait_until([&] { return look(database).empty(); }));
+  EXPECT_EQ(save(database, 1, true).result(), proto::DataOk);
+}
+
+TEST_F(PostgresFaults, TakenAwayBeneathItIsNotMadeAnew) {
+  EXPECT_EQ(save(database, 0).result(), proto::DataOk);
+  EXPECT_EQ(look(database, proto::DataJob::WRITE), "");
+  static_cast<void>(server.sql("DROP TABLE data_rows, cellmesh_migrations", name));
+  EXPECT_NE(look(database), "");
+  EXPECT_EQ(save(database, 1, true).result(), proto::DataAway);
+  server.restart();
+  EXPECT_TRUE(wait_until([&] { return look(database).find("no tables of cellmesh any more") != std::string::npos; }))
+      << look(database);
+  static_cast<void>(server.sql("DROP DATABASE " + name + " WITH (FORCE)"));
+  EXPECT_TRUE(wait_until([&] { return look(database).find("does not exist") != std::string::npos; })) << look(database);
+}
+
+TEST_F(PostgresFaults, ReadOnlyIsToldUntilItIsNot) {
+  EXPECT_EQ(save(database, 0).result(), proto::DataOk);
+  static_cast<void>(server.sql("ALTER DATABASE " + name + " SET default_transaction_read_only = on"));
+  server.restart();
+  EXPECT_THAT(look(database), HasSubstr("read-only"));
+  static_cast<void>(server.sql("SET default_transaction_read_only = off; ALTER DATABASE " + name +
+                               " SET default_transaction_read_only = off"));
+  server.restart();
+  EXPECT_TRUE(wait_until([&] { return look(database, proto::DataJob::WRITE).empty(); })) << look(database);
 }
 
 TEST_F(PostgresFaults, ASchemaThatIsNewerIsRefused) {

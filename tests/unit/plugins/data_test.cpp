@@ -214,7 +214,7 @@ TEST_F(DataPlugin, ADatabaseThatIsAwayFailsRequestsAtOnceAndIsTriedAgain) {
   Host other("data#1@test", there);
   const ServiceId asker = other.up("game#0@test");
   other.run_jobs();
-  EXPECT_TRUE(other.logged("is not there yet"));
+  EXPECT_THAT(other.unhealthy(), HasSubstr("later"));
   const auto ask = other.ask(write("a", 0, "x"), asker);
   while (other.run_jobs() > 0) {
   }
@@ -229,6 +229,29 @@ TEST_F(DataPlugin, ADatabaseThatIsAwayFailsRequestsAtOnceAndIsTriedAgain) {
     while (other.run_jobs() > 0) {
     }
     return other.reply<proto::SaveDataACK>(again).result() == proto::DataOk;
+  }));
+  other.advance(1s);
+  other.run_jobs();
+  EXPECT_EQ(other.unhealthy(), "") << "nobody has to ask for it";
+}
+
+TEST_F(DataPlugin, IsUnhealthyUntilItsDatabaseIsOpenAndWhileItIsGone) {
+  Host other("data#1@test", settings());
+  EXPECT_THAT(other.unhealthy(), HasSubstr("not open yet"));
+  other.run_jobs();
+  EXPECT_EQ(other.unhealthy(), "");
+  std::filesystem::rename(folder / "data.db", folder / "away");
+  other.advance(3s);  // nobody asks for anything
+  other.run_jobs();
+  EXPECT_THAT(other.unhealthy(), HasSubstr("was deleted"));
+  other.reload();
+  EXPECT_THAT(other.unhealthy(), HasSubstr("was deleted")) << "no gap at a reload";
+  EXPECT_FALSE(std::filesystem::exists(folder / "data.db"));
+  std::filesystem::rename(folder / "away", folder / "data.db");
+  EXPECT_TRUE(cm::test::wait_until([&] {
+    other.advance(1s);
+    other.run_jobs();
+    return other.unhealthy().empty();
   }));
 }
 
