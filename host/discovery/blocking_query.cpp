@@ -11,7 +11,7 @@ BlockingQuery::BlockingQuery(ConsulContext& context, std::string path, Handlers 
       path_(std::move(path)),
       handlers_(std::move(handlers)),
       backoff_(200ms, 5s),
-      pace_(100ms, 5),
+      pace_(300ms, 6),
       timer_(context.loop) {}
 
 void BlockingQuery::restart() {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/log.hpp"
+#include "discovery/consul_access.hpp"
 #include "discovery/consul_codec.hpp"
 #include "discovery/consul_kv.hpp"
 #include "discovery/consul_registrar.hpp"
@@ -29,12 +30,17 @@ struct ConsulDiscovery::Impl {
   explicit Impl(ConsulConfig c)
       : config(std::move(c)),
         loop(ConsulApi::http_config(config)),
-        api(loop, config),
+        api(loop, config, [this](const ConsulAnswer& answer) { on_forbidden(answer); }),
         contact(loop, api, config,
-                {[this](ConsulContact::Verdict verdict) { on_contact(verdict); }, [this] { on_outage(); }}),
+                {[this](ConsulContact::Verdict verdict) { on_contact(verdict); }, [this] { on_outage(); },
+                 [this] { on_token(); }}),
         context{loop, api, contact, config},
-        registrar(context),
-        services(context),
+        access(context, [this] { on_access(); }),
+        services(context, [this](std::set<std::string> ids) { access.set_unseen(std::move(ids)); }),
+        registrar(context,
+                  {[this](const ServiceRecord& record, bool again) { services.on_registered(record, again); },
+                   [this](const ServiceRecord& record) { services.on_deregistered(record); },
+                   [this](const std::string& id, const std::string& error) { access.set_refused(id, error); }}),
         lane(context),
         deadline(loop) {
     shown.kind = "consul";
@@ -46,7 +52,8 @@ struct ConsulDiscovery::Impl {
     if (stopping) return;
     registrar.on_contact(verdict);
     services.on_contact(verdict);
-    for (auto& [prefix, watch] : kv_watches) watch->on_contact(verdict);
+    for (auto& [root, tree] : trees) tree->on_contact(verdict);
+    access.on_contact();
     show();  // before anybody is told
     if (auto ready = std::exchange(on_ready, nullptr)) ready();
   }
@@ -54,21 +61,57 @@ struct ConsulDiscovery::Impl {
   void on_outage() {
     if (stopping) return loop.quit();
     services.on_outage();
-    for (auto& [prefix, watch] : kv_watches) watch->on_outage();
+    for (auto& [root, tree] : trees) tree->on_outage();
     show();
     lane.fail_all(contact.error());
+    access.on_outage(contact.forbidden(), contact.error());
+  }
+
+  void on_forbidden(const ConsulAnswer& answer) {
+    contact.look_at_token();
+    if (answer.token_unknown()) contact.doubt(answer.error);
+    access.recheck();
+  }
+
+  // What is under way has the old one.
+  void on_token() {
+    if (stopping) return;
+    registrar.register_again();
+    services.reread();
+    for (auto& [root, tree] : trees) tree->restart();
+    access.recheck();
+  }
+
+  void on_access() {
+    if (access.problem().empty()) {
+      for (auto& [root, tree] : trees) tree->restart();
+    }
+    if (access_callback) access_callback(access.problem());
+  }
+
+  void watch_kv(const std::string& prefix, std::shared_ptr<KvCallback> callback) {
+    auto& tree = trees[ConsulKvTree::root_of(prefix)];
+    if (!tree) tree = std::make_unique<ConsulKvTree>(context, access, ConsulKvTree::root_of(prefix));
+    tree->watch(prefix, std::move(callback));
+  }
+
+  void unwatch_kv(const std::string& prefix) {
+    const auto it = trees.find(ConsulKvTree::root_of(prefix));
+    if (it == trees.end()) return;
+    it->second->unwatch(prefix);
+    if (it->second->empty()) trees.erase(it);
   }
 
   void begin_stop() {
     stopping = true;
-    kv_watches.clear();
+    trees.clear();
     services.watch({}, nullptr);
     lane.fail_all(kStopping);
     deadline.set(kStopWithin, [this] {
       base::log(base::Room::discovery).warn("Consul at {} did not take all deregistrations in time", config.url);
       loop.quit();
     });
-    registrar.shut_down([this] { loop.quit(); });
+    registrar.shut_down([this] { services.flush([this] { loop.quit(); }); });
   }
 
   // Copies the state to where others may read it.
@@ -123,10 +166,12 @@ struct ConsulDiscovery::Impl {
   ConsulApi api;
   ConsulContact contact;
   ConsulContext context;
-  ConsulRegistrar registrar;
+  ConsulAccess access;
   ConsulServices services;
+  ConsulRegistrar registrar;
   ConsulKvLane lane;
-  std::map<std::string, std::unique_ptr<ConsulKvWatch>> kv_watches;
+  std::map<std::string, std::unique_ptr<ConsulKvTree>> trees;  // by root
+  std::function<void(const std::string&)> access_callback;
   std::function<void()> on_ready;
   Timer deadline;
   bool stopping = false;
@@ -148,8 +193,16 @@ base::Status check_config(ConsulConfig& config) {
   if (!url) return base::error("Consul's address cannot be used: " + url.error().text);
   config.url = std::move(*url);
   std::error_code ec;
-  if (!config.ca_file.empty() && !std::filesystem::is_regular_file(config.ca_file, ec))
-    return base::error("the CA file " + base::log_value(config.ca_file) + " for Consul is not there");
+  for (const auto& [what, file] :
+       {std::pair("CA file", config.ca_file), std::pair("client certificate", config.cert_file),
+        std::pair("client key", config.key_file)}) {
+    if (!file.empty() && !std::filesystem::is_regular_file(file, ec))
+      return base::error("the " + std::string(what) + " " + base::log_value(file) + " for Consul is not there");
+  }
+  if (config.cert_file.empty() != config.key_file.empty())
+    return base::error("a client certificate for Consul and its key go together: give both or none");
+  if (!config.cert_file.empty() && config.url.starts_with("http://"))
+    return base::error("a client certificate for Consul needs an https address, and " + config.url + " is none");
   if (config.token.find_first_of("\r\n") != std::string::npos)
     return base::error("the token for Consul has a line break in it");
   return {};
@@ -170,6 +223,8 @@ void ConsulDiscovery::start(std::function<void()> on_ready) {
   impl_->started = true;
   impl_->on_ready = std::move(on_ready);
   impl_->thread = std::thread([impl = impl_.get()] {
+    impl->watch_kv(std::string(ConsulServices::kNotes),
+                   std::make_shared<KvCallback>([impl](const KvMap& notes, bool) { impl->services.on_notes(notes); }));
     impl->contact.start();
     impl->loop.run([impl] { impl->show(); });
     const std::lock_guard over(impl->mutex);
@@ -222,8 +277,7 @@ void ConsulDiscovery::watch_kv(const std::string& prefix, std::function<void(con
     }
     old = std::exchange(impl_->kv_callbacks[prefix], callback);
     impl_->loop.post([impl = impl_.get(), prefix, callback] {
-      if (!impl->stopping)
-        impl->kv_watches.insert_or_assign(prefix, std::make_unique<ConsulKvWatch>(impl->context, prefix, callback));
+      if (!impl->stopping) impl->watch_kv(prefix, callback);
     });
   }
   if (old) old->end();
@@ -237,13 +291,13 @@ void ConsulDiscovery::unwatch_kv(const std::string& prefix) {
     if (it == impl_->kv_callbacks.end()) return;
     old = std::move(it->second);
     impl_->kv_callbacks.erase(it);
-    impl_->loop.post([impl = impl_.get(), prefix] { impl->kv_watches.erase(prefix); });
+    impl_->loop.post([impl = impl_.get(), prefix] { impl->unwatch_kv(prefix); });
   }
   old->end();
 }
 
 void ConsulDiscovery::get(const std::string& key, Got done) {
-  impl_->request({"GET", "/v1/kv/" + consul::escape_key(key), "",
+  impl_->request({{.path = "/v1/kv/" + consul::escape_key(key)},
                   [key, done = std::move(done)](const ConsulAnswer& answer) {
                     if (answer.absent()) return done(std::optional<KvEntry>());
                     if (!answer.ok()) return done(base::error(answer.error));
@@ -267,21 +321,33 @@ void finish_write(const std::string& key, const ConsulAnswer& answer, const Disc
 }  // namespace
 
 void ConsulDiscovery::put(const std::string& key, const std::string& value, Done done) {
-  impl_->request({"PUT", "/v1/kv/" + consul::escape_key(key), value,
+  impl_->request({{.method = "PUT", .path = "/v1/kv/" + consul::escape_key(key), .body = value},
                   [key, done = std::move(done)](const ConsulAnswer& answer) { finish_write(key, answer, done); }},
                  check_entry(key, value));
 }
 
 void ConsulDiscovery::put_if(const std::string& key, const std::string& value, std::uint64_t version, Done done) {
-  impl_->request({"PUT", "/v1/kv/" + consul::escape_key(key) + "?cas=" + std::to_string(version), value,
+  impl_->request({{.method = "PUT",
+                   .path = "/v1/kv/" + consul::escape_key(key) + "?cas=" + std::to_string(version),
+                   .body = value},
                   [key, done = std::move(done)](const ConsulAnswer& answer) { finish_write(key, answer, done); }},
                  check_entry(key, value));
 }
 
 void ConsulDiscovery::remove(const std::string& key, Done done) {
-  impl_->request({"DELETE", "/v1/kv/" + consul::escape_key(key), "",
+  impl_->request({{.method = "DELETE", .path = "/v1/kv/" + consul::escape_key(key)},
                   [key, done = std::move(done)](const ConsulAnswer& answer) { finish_write(key, answer, done); }},
                  check_key(key));
+}
+
+void ConsulDiscovery::set_role(AccessRole role) {
+  impl_->loop.post([impl = impl_.get(), role = std::move(role)] {
+    if (!impl->stopping) impl->access.set_role(role);
+  });
+}
+
+void ConsulDiscovery::watch_access(std::function<void(const std::string& problem)> on_change) {
+  impl_->access_callback = std::move(on_change);
 }
 
 ConsulDiscovery::State ConsulDiscovery::state() const {

@@ -11,8 +11,12 @@ namespace cm::discovery {
 
 struct ConsulConfig {
   std::string url = "http://127.0.0.1:8500";
-  std::string token;                       // empty: none
+  std::string token;                       // empty: none, or that of token_file
+  std::string token_file;                  // read again when it changes; empty: none
   std::string ca_file;                     // PEM; for https with a CA of one's own
+  std::string cert_file;                   // PEM, of this client; empty: none
+  std::string key_file;                    // PEM, of cert_file
+  std::string datacenter;                  // whose catalog and KV; empty: the agent's own
   std::string mesh = "cellmesh";           // services of other meshes are not seen
   std::chrono::milliseconds ttl{10'000};   // of the health checks; refreshed three times in it
   std::chrono::milliseconds wait{55'000};  // the longest that a blocking query waits
@@ -46,6 +50,8 @@ class ConsulDiscovery final : public Discovery {
   void put(const std::string& key, const std::string& value, Done done) override;
   void put_if(const std::string& key, const std::string& value, std::uint64_t version, Done done) override;
   void remove(const std::string& key, Done done) override;
+  void set_role(AccessRole role) override;
+  void watch_access(std::function<void(const std::string& problem)> on_change) override;
   [[nodiscard]] State state() const override;
 
  private:

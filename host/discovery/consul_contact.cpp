@@ -54,17 +54,32 @@ void ConsulContact::doubt(const std::string& error) {
   if (!probing_) next_probe_.set(pace_.next(Loop::Clock::now()), [this] { probe(); });
 }
 
+void ConsulContact::look_at_token() {
+  ConsulToken& token = api_.token();
+  const bool changed = token.refresh();
+  if (token.error() != token_error_) {
+    token_error_ = token.error();
+    if (!token_error_.empty() && !token.value().empty()) out().warn("{}; the last one stays in use", token_error_);
+  }
+  if (!changed) return;
+  out().info("using the token for Consul that {} holds now", config_.token_file);
+  handlers_.on_token();
+}
+
 void ConsulContact::probe() {
   probing_ = true;
   proposals_ = 0;
-  api_.call("GET", "/v1/kv/" + consul::escape_key(kKey), "",
-            [this](ConsulAnswer answer) { on_incarnation(std::move(answer)); });
+  look_at_token();
+  const ConsulToken& token = api_.token();
+  if (token.value().empty() && !token.error().empty()) return failed(token.error(), true);
+  api_.call({.path = "/v1/kv/" + consul::escape_key(kKey), .urgent = true},
+            [this](const ConsulAnswer& answer) { on_incarnation(answer); });
 }
 
-void ConsulContact::on_incarnation(ConsulAnswer answer) {
+void ConsulContact::on_incarnation(const ConsulAnswer& answer) {
   if (answer.absent() && proposals_ < kMaxProposals) return propose();
   if (answer.absent()) return failed("Consul does not keep the key " + std::string(kKey));
-  if (!answer.ok()) return failed(answer.error);
+  if (!answer.ok()) return failed(answer);
   const auto values = consul::parse_kv(answer.body, kKey);
   if (!values) return failed("what answers is not Consul: " + values.error().text);
   if (values->empty()) return failed("what answers is not Consul: it has no value for " + std::string(kKey));
@@ -74,33 +89,49 @@ void ConsulContact::on_incarnation(ConsulAnswer answer) {
 // Nobody has named this KV yet. The first one to write does; all take what they then read.
 void ConsulContact::propose() {
   ++proposals_;
-  api_.call("PUT", "/v1/kv/" + consul::escape_key(kKey) + "?cas=0", random_name(), [this](const ConsulAnswer& put) {
-    if (!put.ok()) return failed(put.error.empty() ? "Consul refused to keep a key" : put.error);
-    api_.call("GET", "/v1/kv/" + consul::escape_key(kKey), "",
-              [this](ConsulAnswer answer) { on_incarnation(std::move(answer)); });
-  });
+  const std::string path = "/v1/kv/" + consul::escape_key(kKey);
+  api_.call({.method = "PUT", .path = path + "?cas=0", .body = random_name(), .urgent = true, .more_follow = true},
+            [this, path](const ConsulAnswer& put) {
+              if (put.absent()) return failed("Consul refused to keep a key");
+              if (!put.ok()) return failed(put);
+              api_.call({.path = path, .urgent = true}, [this](const ConsulAnswer& answer) { on_incarnation(answer); });
+            });
 }
 
-void ConsulContact::failed(std::string error) {
+void ConsulContact::failed(const ConsulAnswer& answer) {
+  failed(answer.error, answer.forbidden(), answer.status == 0 && !answer.limited);
+}
+
+void ConsulContact::failed(std::string error, bool forbidden, bool unreachable) {
   probing_ = false;
-  error_ = "Consul at " + config_.url + ": " + std::move(error);
+  error = "Consul at " + config_.url + ": " + std::move(error);
+  const bool news = forbidden != forbidden_ || (forbidden && error != error_);
+  forbidden_ = forbidden;
+  unreachable_ = unreachable;
+  error_ = std::move(error);
   next_probe_.set(backoff_.next(), [this] { probe(); });
   const bool first = up_ || !complaining_;
   const bool outage = up_;
   if (outage) down_since_ = Loop::Clock::now();
   up_ = false;
-  if (first) complain();
-  if (outage) handlers_.on_outage();
+  if (first || news) complain();
+  if (outage || news) handlers_.on_outage();
 }
 
 void ConsulContact::complain() {
   complaining_ = true;
-  if (was_up_) {
+  if (forbidden_) {
+    out().warn("{}; tried again since {:.0f} s", error_, seconds_since(down_since_));
+  } else if (was_up_) {
     out().warn("{}; out of reach for {:.0f} s: traffic goes on with what was last known, and it is tried again", error_,
                seconds_since(down_since_));
   } else {
-    out().warn("{}; waiting for it for {:.0f} s: start Consul there, or give the address of another with --consul URL",
-               error_, seconds_since(down_since_));
+    const std::string_view remedy = !unreachable_ ? ""
+                                    : config_.url.starts_with("https://")
+                                        ? ": start Consul there, give the address of another with --consul URL, or "
+                                          "see to its TLS: --consul-ca, --consul-cert, --consul-key"
+                                        : ": start Consul there, or give the address of another with --consul URL";
+    out().warn("{}; waiting for it for {:.0f} s{}", error_, seconds_since(down_since_), remedy);
   }
   next_complaint_.set(kComplainEvery, [this] { complain(); });
 }
@@ -117,6 +148,7 @@ void ConsulContact::reached(const std::string& incarnation) {
   was_up_ = true;
   doubted_ = false;
   complaining_ = false;
+  forbidden_ = false;
   error_.clear();
   backoff_.reset();
   next_complaint_.cancel();

@@ -20,6 +20,7 @@ class ConsulContact {
   struct Handlers {
     std::function<void(Verdict)> on_contact;  // Consul is there; what was asked before has to be asked anew
     std::function<void()> on_outage;          // it is not
+    std::function<void()> on_token;           // the token is another one now
   };
 
   ConsulContact(Loop& loop, ConsulApi& api, const ConsulConfig& config, Handlers handlers);
@@ -32,12 +33,17 @@ class ConsulContact {
   // Somebody got no answer, and the verdict is not there yet.
   [[nodiscard]] bool doubted() const { return doubted_; }
   [[nodiscard]] const std::string& error() const { return error_; }  // empty when up
+  // The token is what Consul does not take.
+  [[nodiscard]] bool forbidden() const { return !up_ && forbidden_; }
+  // The token may have changed: looks at its file.
+  void look_at_token();
 
  private:
   void probe();
-  void on_incarnation(ConsulAnswer answer);
+  void on_incarnation(const ConsulAnswer& answer);
   void propose();
-  void failed(std::string error);
+  void failed(const ConsulAnswer& answer);
+  void failed(std::string error, bool forbidden = false, bool unreachable = false);
   void reached(const std::string& incarnation);
   void complain();
 
@@ -50,6 +56,9 @@ class ConsulContact {
   bool doubted_ = false;  // since the last good probe
   bool probing_ = false;
   bool complaining_ = false;
+  bool forbidden_ = false;
+  bool unreachable_ = false;  // nothing answers there
+  std::string token_error_;   // as told
   int proposals_ = 0;
   std::string error_;
   std::string incarnation_;

@@ -13,7 +13,9 @@ base::Result<std::vector<ServiceRecord>> consul_lookup(ConsulConfig config, cons
   Loop loop(ConsulApi::http_config(config));
   ConsulApi api(loop, config);
   ConsulAnswer answer;
-  api.call("GET", "/v1/health/service/" + consul::escape(kind) + "?passing=1&tag=cellmesh", "", [&](ConsulAnswer got) {
+  if (const ConsulToken& token = api.token(); token.value().empty() && !token.error().empty())
+    return base::error(token.error());
+  api.call({.path = "/v1/health/service/" + consul::escape(kind) + "?passing=1&tag=cellmesh"}, [&](ConsulAnswer got) {
     answer = std::move(got);
     loop.quit();
   });

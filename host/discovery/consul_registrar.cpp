@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // A change of load alone is told no more often than this.
-constexpr auto kLoadInterval = 5s;
+constexpr auto kLoadInterval = 15s;
 
 base::Logger out() { return base::log(base::Room::discovery); }
 
@@ -53,6 +53,16 @@ void ConsulRegistrar::on_contact(ConsulContact::Verdict verdict) {
     if (verdict.lost) entry->there.reset();
     if (!verdict.lost && !verdict.after_outage) continue;
     entry->refresh_at = {};
+    entry->not_before = {};
+    entry->backoff.reset();
+  }
+  step_all();
+}
+
+void ConsulRegistrar::register_again() {
+  for (auto& [id, entry] : entries_) {
+    entry->by_other_token = true;
+    entry->not_before = {};
     entry->backoff.reset();
   }
   step_all();
@@ -86,19 +96,22 @@ void ConsulRegistrar::step(const std::string& id) {
   if (e.dropped && !e.sent) return erase(id);
   if (!context_.contact.up()) return;
   const auto now = Loop::Clock::now();
+  if (now < e.not_before) return e.next.set(e.not_before, [this] { step_all(); });
   const std::string in_path = consul::escape(id);
   if (e.dropped) {
     return call(id, "/v1/agent/service/deregister/" + in_path, "", &ConsulRegistrar::on_deregistered);
   }
-  const bool differs = !e.there || !same_registration(*e.there, e.wanted);
-  const bool may_wait = e.there && only_load_differs(*e.there, e.wanted);
+  const bool differs = !e.there || e.by_other_token || !same_registration(*e.there, e.wanted);
+  const bool may_wait = e.there && !e.by_other_token && only_load_differs(*e.there, e.wanted);
   if (differs && (!may_wait || now >= e.registered_at + kLoadInterval)) {
     e.sent = true;
     e.sending = e.wanted;
+    e.by_other_token = false;
     return call(id, "/v1/agent/service/register", consul::registration(e.wanted, context_.config),
                 &ConsulRegistrar::on_registered);
   }
-  if (now >= e.refresh_at || e.there->unhealthy != e.wanted.unhealthy) {
+  // Those that are due soon go along, by the same connection.
+  if (now >= e.refresh_at - context_.config.ttl / 10 || e.there->unhealthy != e.wanted.unhealthy) {
     e.sending = e.wanted;
     const std::string& reason = e.wanted.unhealthy;
     const std::string path =
@@ -106,17 +119,18 @@ void ConsulRegistrar::step(const std::string& id) {
     return call(id, "/v1/agent/check/" + path, "", &ConsulRegistrar::on_refreshed);
   }
   const auto when = differs ? std::min(e.refresh_at, e.registered_at + kLoadInterval) : e.refresh_at;
-  e.next.set(when, [this, id] { step(id); });
+  e.next.set(when, [this] { step_all(); });
 }
 
 void ConsulRegistrar::call(const std::string& id, const std::string& path, std::string body, Then then) {
   entries_.at(id)->busy = true;
-  context_.api.call("PUT", path, std::move(body), [this, id, then](const ConsulAnswer& answer) {
-    const auto it = entries_.find(id);
-    if (it == entries_.end()) return;
-    it->second->busy = false;
-    (this->*then)(*it->second, answer);
-  });
+  context_.api.call({.method = "PUT", .path = path, .body = std::move(body)},
+                    [this, id, then](const ConsulAnswer& answer) {
+                      const auto it = entries_.find(id);
+                      if (it == entries_.end()) return;
+                      it->second->busy = false;
+                      (this->*then)(*it->second, answer);
+                    });
 }
 
 void ConsulRegistrar::on_registered(Entry& entry, const ConsulAnswer& answer) {
@@ -125,6 +139,7 @@ void ConsulRegistrar::on_registered(Entry& entry, const ConsulAnswer& answer) {
     return failed(entry, answer);
   }
   const bool first = !entry.there;
+  const bool again = entry.there && only_load_differs(*entry.there, entry.sending);
   entry.there = std::move(entry.sending);
   entry.registered_at = Loop::Clock::now();
   // A registration has no room for why it is unhealthy.
@@ -133,14 +148,20 @@ void ConsulRegistrar::on_registered(Entry& entry, const ConsulAnswer& answer) {
   entry.backoff.reset();
   entry.refused.clear();
   if (first) out().info("registered in Consul service={} link={}", entry.there->id, entry.there->link_address);
+  if (!entry.dropped) {
+    handlers_.on_registered(*entry.there, again);
+    handlers_.on_refused(entry.there->id, "");
+  }
   step(entry.there->id);
 }
 
 void ConsulRegistrar::on_refreshed(Entry& entry, const ConsulAnswer& answer) {
   if (answer.ok()) {
-    if (entry.there) entry.there->unhealthy = entry.sending.unhealthy;
+    if (entry.there && std::exchange(entry.there->unhealthy, entry.sending.unhealthy) != entry.sending.unhealthy)
+      handlers_.on_registered(*entry.there, false);
     entry.refresh_at = Loop::Clock::now() + context_.config.ttl / 3;
     entry.backoff.reset();
+    if (!std::exchange(entry.refused, "").empty() && !entry.dropped) handlers_.on_refused(entry.wanted.id, "");
   } else if (answer.status == 404 || answer.status == 500) {  // 500 in Consul before 1.10
     if (!entry.dropped) out().info("Consul does not know it any more, registering again service={}", entry.wanted.id);
     entry.there.reset();
@@ -155,6 +176,10 @@ void ConsulRegistrar::on_deregistered(Entry& entry, const ConsulAnswer& answer) 
     entry.sent = false;
     entry.there.reset();
     if (answer.ok()) out().info("deregistered from Consul service={}", entry.wanted.id);
+    if (entry.dropped) {
+      handlers_.on_deregistered(entry.wanted);
+      handlers_.on_refused(entry.wanted.id, "");
+    }
     return step(entry.wanted.id);
   }
   failed(entry, answer);
@@ -163,12 +188,14 @@ void ConsulRegistrar::on_deregistered(Entry& entry, const ConsulAnswer& answer) 
 void ConsulRegistrar::failed(Entry& entry, const ConsulAnswer& answer) {
   if (on_empty_) return erase(entry.wanted.id);
   const std::string id = entry.wanted.id;
-  entry.next.set(entry.backoff.next(), [this, id] { step(id); });
+  entry.not_before = Loop::Clock::now() + entry.backoff.next();
+  entry.next.set(entry.not_before, [this] { step_all(); });
   if (answer.in_doubt()) context_.contact.doubt(answer.error);
   const std::string error = answer.absent() ? "Consul's agent has no such endpoint" : answer.error;
   if (answer.status == 0 || error == entry.refused) return;
   entry.refused = error;
   out().warn("cannot keep service {} registered: {}; it is tried again", id, error);
+  if (!entry.dropped) handlers_.on_refused(id, error);
 }
 
 void ConsulRegistrar::erase(const std::string& id) {

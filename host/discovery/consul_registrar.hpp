@@ -14,12 +14,21 @@ namespace cm::discovery {
 // forgot, deregisters. One request a service at a time. [the loop's thread]
 class ConsulRegistrar {
  public:
-  explicit ConsulRegistrar(ConsulContext& context) : context_(context) {}
+  struct Handlers {
+    // The agent took it. `again`: as it was before, but for its load.
+    std::function<void(const ServiceRecord&, bool again)> on_registered;
+    std::function<void(const ServiceRecord&)> on_deregistered;
+    // Why Consul does not register it; empty: it does, or it is dropped.
+    std::function<void(const std::string& id, const std::string& error)> on_refused;
+  };
+  ConsulRegistrar(ConsulContext& context, Handlers handlers) : context_(context), handlers_(std::move(handlers)) {}
 
   void want(const ServiceRecord& record);
   void drop(const std::string& id);
   // What Consul lost is registered again. What it may have, is refreshed, which tells.
   void on_contact(ConsulContact::Verdict verdict);
+  // The agent registers in the catalog by the token that it was given: by another one, again.
+  void register_again();
   // Deregisters all, each tried once; `done` when that is over. Nothing is registered after it.
   void shut_down(std::function<void()> done);
 
@@ -32,11 +41,13 @@ class ConsulRegistrar {
     bool dropped = false;
     ServiceRecord sending;               // while its registration is under way
     std::optional<ServiceRecord> there;  // as Consul was told last; none: to be registered
+    bool by_other_token = false;         // it was told so
     bool sent = false;                   // ever: there may be something to deregister
     bool busy = false;
     Loop::Clock::time_point registered_at{};
     Loop::Clock::time_point refresh_at{};
-    std::string refused;  // the last error, so that it is told once
+    Loop::Clock::time_point not_before{};  // after a failure
+    std::string refused;                   // the last error, so that it is told once
     Backoff backoff;
     Timer next;
   };
@@ -52,6 +63,7 @@ class ConsulRegistrar {
   void erase(const std::string& id);
 
   ConsulContext& context_;
+  const Handlers handlers_;
   std::map<std::string, std::unique_ptr<Entry>> entries_;
   std::function<void()> on_empty_;  // set when shutting down
 };

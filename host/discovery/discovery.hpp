@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,18 @@ struct ServiceRecord {
   bool draining = false;
   std::string unhealthy;  // why it cannot do its work, one line; empty: it is healthy
   friend bool operator==(const ServiceRecord&, const ServiceRecord&) = default;
+};
+
+// What a host does with the catalog and the KV, and so what its token must allow.
+struct AccessRole {
+  std::string host;                // its name
+  std::set<std::string> plugins;   // for people: what to ask the policy for
+  std::set<std::string> provides;  // kinds of service that it registers
+  std::set<std::string> needs;     // kinds that it looks for
+  bool gateway = false;            // it may send clients' messages to any kind
+  std::set<std::string> shares;    // prefixes of the shared entries that it writes
+  bool list_in_kv = true;          // the KV names its plugins
+  friend bool operator==(const AccessRole&, const AccessRole&) = default;
 };
 
 // In the error of a put_if that came too late.
@@ -96,6 +109,13 @@ class Discovery {
   // kChangedMeanwhile in it else.
   virtual void put_if(const std::string& key, const std::string& value, std::uint64_t version, Done done) = 0;
   virtual void remove(const std::string& key, Done done) = 0;
+
+  // Says what this host is about to do, so that missing rights are found before they are missed. [any thread]
+  virtual void set_role(AccessRole /*role*/) {}
+  // Calls `on_change` at each change with what keeps this host from seeing others or being seen: a
+  // token that is refused or lacks rights, a registration that the catalog does not list. One line with the remedy;
+  // empty: nothing does. One watch, before start().
+  virtual void watch_access(std::function<void(const std::string& problem)> /*on_change*/) {}
 
   struct State {
     std::string kind;     // "consul" or "embedded"

@@ -63,9 +63,11 @@ struct HttpClient::Impl {
     Id id = 0;
     HttpRequest request;
     Done done;
+    std::unique_ptr<curl_slist, ListDelete> headers;
     std::unique_ptr<CURL, EasyDelete> easy;  // empty while it waits for its turn
     HttpAnswer answer;
     std::size_t max_answer = 0;
+    bool status_line = false;  // something of an answer came
     std::array<char, CURL_ERROR_SIZE> error{};
   };
 
@@ -73,9 +75,6 @@ struct HttpClient::Impl {
     init_curl();
     multi = curl_multi_init();
     if (multi == nullptr) throw std::runtime_error("libcurl cannot start: no memory for a multi handle");
-    for (const auto& [name, value] : config.headers) add_header(name + ": " + value);
-    add_header("Expect:");        // a body is sent without asking first
-    add_header("Content-Type:");  // what is sent is not a form
   }
 
   ~Impl() {
@@ -89,11 +88,11 @@ struct HttpClient::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  void add_header(const std::string& line) {
-    curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
+  static void add_header(Transfer& t, const std::string& line) {
+    curl_slist* longer = curl_slist_append(t.headers.get(), line.c_str());
     if (longer == nullptr) throw std::bad_alloc();
-    (void)headers.release();
-    headers.reset(longer);
+    (void)t.headers.release();
+    t.headers.reset(longer);
   }
 
   static std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
@@ -109,6 +108,7 @@ struct HttpClient::Impl {
 
   static std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
     auto& t = *static_cast<Transfer*>(user);
+    t.status_line = true;
     const std::string_view line(data, size);
     const auto colon = line.find(':');
     if (colon == std::string_view::npos || size > kMaxHeaderLine || t.answer.headers.size() >= kMaxHeaders) return size;
@@ -126,18 +126,30 @@ struct HttpClient::Impl {
     t.max_answer = config.max_answer;
     curl_easy_setopt(e, CURLOPT_URL, t.request.url.c_str());
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    for (const auto& [name, value] : t.request.headers) add_header(t, name + ": " + value);
+    add_header(t, "Expect:");        // a body is sent without asking first
+    add_header(t, "Content-Type:");  // what is sent is not a form
+    // Over TLS all requests share one connection, if the server speaks HTTP/2.
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+    if (t.request.url.starts_with("https:")) curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
+    // Servers limit the connections of an address: one stays open only for who uses it at once.
+    if (!t.request.long_poll && !t.request.more_follow && waiting.empty())
+      curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, t.request.method.c_str());
     if (t.request.method != "GET") {
       curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(t.request.body.size()));
       curl_easy_setopt(e, CURLOPT_POSTFIELDS, t.request.body.c_str());
     }
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers.get());
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t.headers.get());
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, static_cast<long>(t.request.timeout.count()));
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(config.connect_timeout.count()));
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROXY, "");
     if (!config.ca_file.empty()) curl_easy_setopt(e, CURLOPT_CAINFO, config.ca_file.c_str());
+    if (!config.cert_file.empty()) curl_easy_setopt(e, CURLOPT_SSLCERT, config.cert_file.c_str());
+    if (!config.key_file.empty()) curl_easy_setopt(e, CURLOPT_SSLKEY, config.key_file.c_str());
+    curl_easy_setopt(e, CURLOPT_KEYPASSWD, "");         // else OpenSSL asks at the terminal
+    curl_easy_setopt(e, CURLOPT_CA_CACHE_TIMEOUT, 0L);  // files are read again when they change
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, &on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, &t);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, &on_header);
@@ -165,13 +177,37 @@ struct HttpClient::Impl {
     if (!t->easy) return t;
     curl_multi_remove_handle(multi, t->easy.get());
     if (!t->request.long_poll) --under_way;
-    begin_waiting();
     return t;
   }
 
-  static base::Result<HttpAnswer> outcome(Transfer& t, CURLcode code) {
-    if (code != CURLE_OK && !t.answer.too_long)
-      return base::error(t.error[0] != '\0' ? t.error.data() : curl_easy_strerror(code));
+  // What a person can do about a failure of TLS; empty if it was something else.
+  [[nodiscard]] std::string tls_hint(CURLcode code, std::string_view text) const {
+    const std::string pair = config.cert_file + " and its key " + config.key_file;
+    if (code == CURLE_SSL_CERTPROBLEM)
+      return "; the client certificate " + pair +
+             " must be PEM files that belong together, the key without a passphrase";
+    if (code == CURLE_SSL_CACERT_BADFILE)
+      return "; the CA file " + config.ca_file + " must be a PEM file of certificates that this user may read";
+    if (code == CURLE_PEER_FAILED_VERIFICATION) {
+      return "; the server's certificate must be for the name in the address, and signed by " +
+             (config.ca_file.empty() ? "a CA that this system trusts: give the CA file" : "a CA of " + config.ca_file);
+    }
+    if (text.find("alert") == std::string_view::npos) return {};
+    return config.cert_file.empty() ? "; the server wants a client certificate: give one, and its key"
+                                    : "; the server does not take the client certificate " + pair +
+                                          ": it must be valid now, and signed by a CA that the server trusts";
+  }
+
+  [[nodiscard]] base::Result<HttpAnswer> outcome(Transfer& t, CURLcode code) const {
+    if (code != CURLE_OK && !t.answer.too_long) {
+      std::string text = t.error[0] != '\0' ? t.error.data() : curl_easy_strerror(code);
+      if (const std::string hint = tls_hint(code, text); !hint.empty()) return base::error(text + hint);
+      long connects = 0;
+      curl_easy_getinfo(t.easy.get(), CURLINFO_NUM_CONNECTS, &connects);
+      const bool cut = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
+      if (cut && connects > 0 && !t.status_line) text += std::string("; ") + std::string(kClosedAtOnce);
+      return base::error(std::move(text));
+    }
     long status = 0;
     curl_easy_getinfo(t.easy.get(), CURLINFO_RESPONSE_CODE, &status);
     t.answer.status = static_cast<int>(status);
@@ -196,7 +232,6 @@ struct HttpClient::Impl {
   // Constant after construction.
   HttpClientConfig config;
   CURLM* multi = nullptr;
-  std::unique_ptr<curl_slist, ListDelete> headers;
   // The owner's thread.
   std::map<Id, std::unique_ptr<Transfer>> transfers;
   std::deque<Id> waiting;
@@ -216,9 +251,10 @@ HttpClient::Id HttpClient::send(HttpRequest request, Done done) {
   impl_->transfers.emplace(t.id, std::move(transfer));
   if (t.request.long_poll) {
     impl_->begin(t);
+  } else if (t.request.urgent) {
+    impl_->waiting.push_front(t.id);
   } else {
     impl_->waiting.push_back(t.id);
-    impl_->begin_waiting();
   }
   return t.id;
 }
@@ -229,6 +265,7 @@ void HttpClient::cancel(Id id) {
 
 void HttpClient::poll(std::chrono::milliseconds wait) {
   int running = 0;
+  impl_->begin_waiting();
   curl_multi_perform(impl_->multi, &running);
   if (impl_->call_done()) return;  // it may have left work to the caller: no waiting
   curl_multi_poll(impl_->multi, nullptr, 0, static_cast<int>(wait.count()), nullptr);

@@ -15,19 +15,26 @@
 namespace cm::discovery {
 
 struct HttpClientConfig {
-  std::string ca_file;                                       // PEM; empty: the system's
-  std::vector<std::pair<std::string, std::string>> headers;  // sent with every request
+  std::string ca_file;    // PEM; empty: the system's
+  std::string cert_file;  // PEM, of this client; empty: none
+  std::string key_file;   // PEM, of cert_file
   std::chrono::milliseconds connect_timeout{3000};
   std::size_t max_answer = 32U << 20U;  // bytes of a body; a longer one is cut off
-  std::size_t max_under_way = 8;        // requests at a time, without long polls; the rest waits
+  std::size_t max_under_way = 1;        // requests at a time, without long polls; the rest waits
 };
+
+// Stands in the error of a request whose new connection was closed before anything came back.
+inline constexpr std::string_view kClosedAtOnce = "the server closed the new connection at once";
 
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
   std::chrono::milliseconds timeout{5000};  // from its sending to the answer's last byte
   bool long_poll = false;                   // is sent at once, whatever else is under way
+  bool urgent = false;                      // goes before those that wait
+  bool more_follow = false;                 // the caller sends another one when this is done: keeps the connection
 };
 
 struct HttpAnswer {
@@ -39,8 +46,9 @@ struct HttpAnswer {
   [[nodiscard]] std::string_view header(std::string_view lower_case_name) const;
 };
 
-// HTTP requests, many at a time, on the one thread that calls poll(). Knows nothing of what is asked; only its .cpp
-// knows libcurl. Proxies of the environment are not used: what it talks to is near. [its owner's thread]
+// HTTP requests on the one thread that calls poll(). Knows nothing of what is asked; only its .cpp knows libcurl.
+// Proxies of the environment are not used: what it talks to is near. Holds one connection for each long poll, and one
+// more while other requests are under way; over HTTP/2 a single one. [its owner's thread]
 class HttpClient {
  public:
   using Id = std::uint64_t;

@@ -58,6 +58,7 @@ class Timer {
   void set(std::chrono::milliseconds after, Loop::Work work) { set(Loop::Clock::now() + after, std::move(work)); }
   void cancel();
   [[nodiscard]] bool is_set() const { return due_.second != 0; }
+  [[nodiscard]] Loop::Clock::time_point due() const { return due_.first; }  // if it is set
 
  private:
   Loop& loop_;

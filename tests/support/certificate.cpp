@@ -22,6 +22,15 @@ void write(const std::filesystem::path& path, const std::function<int(std::FILE*
   std::filesystem::rename(beside, path);
 }
 
+template <class T>
+std::unique_ptr<T, void (*)(T*)> read(const std::filesystem::path& path,
+                                      T* (*pem)(std::FILE*, T**, pem_password_cb*, void*), void (*free)(T*)) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "r"), &std::fclose);
+  std::unique_ptr<T, void (*)(T*)> out(file ? pem(file.get(), nullptr, nullptr, nullptr) : nullptr, free);
+  if (!out) throw std::runtime_error("cannot read " + path.string());
+  return out;
+}
+
 }  // namespace
 
 Certificate make_certificate(const std::filesystem::path& folder, const CertificateOf& of) {
@@ -39,14 +48,26 @@ Certificate make_certificate(const std::filesystem::path& folder, const Certific
   X509_NAME* subject = X509_get_subject_name(x509.get());
   X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(of.name.c_str()), -1,
                              -1, 0);
-  X509_set_issuer_name(x509.get(), subject);
+  std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> ca_key(nullptr, &EVP_PKEY_free);
+  if (of.ca.empty()) {
+    X509_set_issuer_name(x509.get(), subject);
+  } else {
+    const auto ca = read<X509>(of.ca / "cert.pem", &PEM_read_X509, &X509_free);
+    X509_set_issuer_name(x509.get(), X509_get_subject_name(ca.get()));
+    ca_key = read<EVP_PKEY>(of.ca / "key.pem", &PEM_read_PrivateKey, &EVP_PKEY_free);
+  }
   const std::string names = "DNS:" + of.name + ",IP:" + of.address;
   const std::unique_ptr<X509_EXTENSION, void (*)(X509_EXTENSION*)> alternatives(
       X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str()), &X509_EXTENSION_free);
   if (!alternatives || X509_add_ext(x509.get(), alternatives.get(), -1) != 1) {
     throw std::runtime_error("cannot name " + names + " in a certificate");
   }
-  if (X509_sign(x509.get(), key.get(), EVP_sha256()) == 0) throw std::runtime_error("cannot sign a certificate");
+  const std::unique_ptr<X509_EXTENSION, void (*)(X509_EXTENSION*)> constraints(
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_basic_constraints, "critical,CA:TRUE"), &X509_EXTENSION_free);
+  if (of.is_ca && (!constraints || X509_add_ext(x509.get(), constraints.get(), -1) != 1))
+    throw std::runtime_error("cannot make a CA");
+  if (X509_sign(x509.get(), ca_key ? ca_key.get() : key.get(), EVP_sha256()) == 0)
+    throw std::runtime_error("cannot sign a certificate");
   std::filesystem::create_directories(folder);
   Certificate made{folder / "cert.pem", folder / "key.pem"};
   write(made.private_key,

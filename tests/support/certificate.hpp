@@ -11,6 +11,8 @@ struct CertificateOf {
   std::string name = "localhost";
   std::string address = "127.0.0.1";
   std::chrono::seconds life{3600};  // below 0: it has expired
+  std::filesystem::path ca = {};    // folder of the one that signs it; empty: it signs itself
+  bool is_ca = false;               // it may sign others
 };
 struct Certificate {
   std::filesystem::path certificate;

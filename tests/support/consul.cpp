@@ -95,7 +95,7 @@ std::uint16_t free_port() {
   throw std::runtime_error("no free loopback port between 15000 and 32000");
 }
 
-ConsulServer::ConsulServer(Data data) : data_(data) {
+ConsulServer::ConsulServer(Options options) : options_(std::move(options)) {
   // Another test may take a port between the choice and the start.
   for (int i = 0; i < kStarts; ++i) {
     choose_ports();
@@ -113,18 +113,35 @@ void ConsulServer::choose_ports() {
 }
 
 void ConsulServer::write_config() const {
-  write_file(folder_ / "consul.json",
-             R"({"bind_addr":"127.0.0.1","client_addr":"127.0.0.1","disable_update_check":true,)"
-             R"("connect":{"enabled":false},"performance":{"raft_multiplier":1},"leave_on_terminate":false,)"
-             R"("ports":{"dns":-1,"grpc":-1,"serf_wan":-1,"http":)" +
-                 std::to_string(ports_[kHttp]) + R"(,"server":)" + std::to_string(ports_[kServer]) + R"(,"serf_lan":)" +
-                 std::to_string(ports_[kSerf]) + "}}");
+  write_file(
+      folder_ / "consul.json",
+      std::string(R"({"bind_addr":"127.0.0.1","client_addr":"127.0.0.1","disable_update_check":true,)"
+                  R"("connect":{"enabled":false},"performance":{"raft_multiplier":1},"leave_on_terminate":false,)"
+                  R"("ports":{"dns":-1,"grpc":-1,"serf_wan":-1,)") +
+          (options_.tls.empty() ? R"("http":)" : R"("http":-1,"https":)") + std::to_string(ports_[kHttp]) +
+          R"(,"server":)" + std::to_string(ports_[kServer]) + R"(,"serf_lan":)" + std::to_string(ports_[kSerf]) + "}}");
+  if (options_.acl) {
+    write_file(
+        folder_ / "acl.json",
+        R"({"acl":{"enabled":true,"default_policy":"deny","token_ttl":"1s","policy_ttl":"1s","tokens":{"master":")" +
+            std::string(kMaster) + R"(","agent":")" + kMaster + R"("}}})");
+  }
+  if (!options_.more.empty()) write_file(folder_ / "more.json", options_.more);
+  if (!options_.tls.empty()) {
+    const std::string from = options_.tls.string();
+    write_file(folder_ / "tls.json", R"({"verify_incoming_https":true,"ca_file":")" + from +
+                                         R"(/ca.pem","cert_file":")" + from + R"(/cert.pem","key_file":")" + from +
+                                         R"(/key.pem"})");
+  }
 }
 
 void ConsulServer::launch() {
   ProcessOptions options;
   options.command = {"consul", "agent", "-config-file=" + (folder_ / "consul.json").string()};
-  if (data_ == Data::forgets) {
+  for (const char* more : {"acl.json", "more.json", "tls.json"}) {
+    if (std::filesystem::exists(folder_ / more)) options.command.push_back("-config-file=" + (folder_ / more).string());
+  }
+  if (options_.data == Data::forgets) {
     options.command.emplace_back("-dev");
   } else {
     options.command.emplace_back("-server");
@@ -139,12 +156,17 @@ bool ConsulServer::await_leader() {
   bool ended = false;
   const bool there = wait_until([&] {
     ended = !process_->running();
-    return ended || request("GET", "/v1/status/leader").body.size() > 2;
+    if (!options_.tls.empty())
+      return ended || process_->output().find("cluster leadership acquired") != std::string::npos;
+    return ended || (request("GET", "/v1/status/leader").body.size() > 2 &&
+                     (!options_.acl || request("GET", "/v1/acl/policies").status == 200));
   });
   return there && !ended;
 }
 
-std::string ConsulServer::url() const { return "http://127.0.0.1:" + std::to_string(ports_[kHttp]); }
+std::string ConsulServer::url() const {
+  return (options_.tls.empty() ? "http" : "https") + std::string("://127.0.0.1:") + std::to_string(ports_[kHttp]);
+}
 
 void ConsulServer::kill9() { process_->kill9(); }
 
@@ -169,8 +191,51 @@ void ConsulServer::thaw() { process_->signal(SIGCONT); }
 
 ConsulServer::Reply ConsulServer::request(const std::string& method, const std::string& path,
                                           const std::string& body) const {
-  return ask(ports_[kHttp], method + " " + path + " HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: " +
-                                std::to_string(body.size()) + "\r\n\r\n" + body);
+  return request_as(options_.acl ? kMaster : "", method, path, body);
+}
+
+ConsulServer::Reply ConsulServer::request_as(const std::string& token, const std::string& method,
+                                             const std::string& path, const std::string& body) const {
+  return ask(ports_[kHttp], method + " " + path + " HTTP/1.0\r\nHost: 127.0.0.1\r\n" +
+                                (token.empty() ? "" : "X-Consul-Token: " + token + "\r\n") +
+                                "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+}
+
+// The first text member of this name.
+std::string ConsulServer::field_of(const Reply& reply, const std::string& name) const {
+  const auto name_at = reply.body.find('"' + name + "\":");
+  const auto begin = name_at == std::string::npos ? name_at : reply.body.find('"', name_at + name.size() + 3);
+  if (reply.status != 200 || begin == std::string::npos)
+    throw std::runtime_error("Consul answers " + std::to_string(reply.status) + " without " + name + ": " + reply.body);
+  return reply.body.substr(begin + 1, reply.body.find('"', begin + 1) - begin - 1);
+}
+
+namespace {
+
+std::string policy_json(const std::string& name, const std::string& rules) {
+  std::string text;
+  for (const char c : rules) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c == '\n' ? std::string("\\n") : std::string(1, c);
+  }
+  return R"({"Name":")" + name + R"(","Rules":")" + text + "\"}";
+}
+
+}  // namespace
+
+ConsulServer::Token ConsulServer::make_token(const std::string& name, const std::string& rules) {
+  policies_[name] = field_of(request("PUT", "/v1/acl/policy", policy_json(name, rules)), "ID");
+  const auto made = request("PUT", "/v1/acl/token", R"({"Policies":[{"Name":")" + name + "\"}]}");
+  return {field_of(made, "SecretID"), field_of(made, "AccessorID")};
+}
+
+void ConsulServer::change_rules(const std::string& name, const std::string& rules) {
+  (void)field_of(request("PUT", "/v1/acl/policy/" + policies_.at(name), policy_json(name, rules)), "ID");
+}
+
+void ConsulServer::delete_token(const Token& token) {
+  if (request("DELETE", "/v1/acl/token/" + token.accessor).status != 200)
+    throw std::runtime_error("Consul keeps a token");
 }
 
 std::string ConsulServer::get(const std::string& path) const {

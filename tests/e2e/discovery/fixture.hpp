@@ -60,7 +60,10 @@ class Node {
     bool lost = false;
   };
 
-  explicit Node(ConsulConfig config) : discovery(ConsulDiscovery::make(std::move(config)).value()) {
+  explicit Node(ConsulConfig config, const std::optional<AccessRole>& role = std::nullopt)
+      : discovery(ConsulDiscovery::make(std::move(config)).value()) {
+    discovery->watch_access([this](const std::string& problem) { problems.push(problem); });
+    if (role) discovery->set_role(*role);
     discovery->start([this] { ready.push(true); });
   }
   ~Node() { discovery->stop(); }
@@ -94,6 +97,15 @@ class Node {
     return got.get_future().get();
   }
 
+  // Of its access to Consul.
+  bool says(const std::string& text) {
+    return problems.wait_for([&](const std::string& p) { return p.find(text) != std::string::npos; }).has_value();
+  }
+  bool is_well(std::size_t from) {
+    return problems.wait_for([](const std::string& p) { return p.empty(); }, from).has_value();
+  }
+
+  Seen<std::string> problems;
   Seen<bool> ready;
   Seen<std::vector<ServiceRecord>> services;
   Seen<Kv> kv;

@@ -113,6 +113,9 @@ void LyingConsul::serve(int fd) {
 }
 
 std::optional<LyingConsul::Reply> LyingConsul::probe_reply(const Request& request) {
+  if (request.path == "/v1/kv/cellmesh/") return request.index > 0 ? Reply{kStall} : Reply{200, "[]", "1"};
+  if (request.path.starts_with("/v1/kv/cellmesh/services/")) return Reply{200, "true"};
+  if (request.path == "/v1/internal/acl/authorize") return Reply{401, "ACL support disabled"};
   if (request.path != "/v1/kv/cellmesh/incarnation") return std::nullopt;
   return Reply{200, R"([{"Key":"cellmesh/incarnation","Value":"YWJj","ModifyIndex":1}])"};
 }

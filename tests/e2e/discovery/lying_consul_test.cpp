@@ -65,7 +65,7 @@ TEST(LyingConsulTest, GarbageIsToldOnceAndHealedFrom) {
   EXPECT_TRUE(node.sees({service("game", 0)}));
   EXPECT_TRUE(node.kv.wait_for_any());
   EXPECT_EQ(log.count("cannot watch the services"), 1U);
-  EXPECT_EQ(log.count("cannot watch the keys"), 1U);
+  EXPECT_EQ(log.count("cannot watch the keys under t/"), 1U);
 }
 
 TEST(LyingConsulTest, OneKindThatIsRefusedDoesNotHoldUpTheOthers) {
@@ -102,7 +102,7 @@ TEST(LyingConsulTest, ARefusedTokenIsSaidWithItsCure) {
   LyingConsul consul([](const Request&) { return Reply{403, "ACL not found"}; });
   Node node(quick(consul.url()));
   EXPECT_TRUE(log.wait_for("403"));
-  EXPECT_TRUE(log.wait_for("the token needs"));
+  EXPECT_TRUE(log.wait_for("the token is not known to Consul"));
   EXPECT_FALSE(node.discovery->state().reachable);
   EXPECT_TRUE(
       eventually([&] { return node.discovery->state().last_error.find("ACL not found") != std::string::npos; }));
@@ -171,8 +171,9 @@ TEST(LyingConsulTest, AnAnswerOfAConsulThatIsDoubtedIsNotBelieved) {
   std::promise<void> verdict;
   const std::shared_future<void> may_tell = verdict.get_future().share();
   LyingConsul consul([&](const Request& request) {
-    if (request.path == "/v1/kv/cellmesh/incarnation") {
-      if (!emptied) return *LyingConsul::probe_reply(request);
+    if (request.path != "/v1/kv/cellmesh/incarnation" || !emptied) {
+      if (auto reply = LyingConsul::probe_reply(request)) return *reply;
+    } else {
       doubted = true;
       may_tell.wait();
       return Reply{200, "[" + kv_entry("cellmesh/incarnation", "bmV3", 1) + "]"};
@@ -250,15 +251,13 @@ TEST(LyingConsulTest, OneThatHangsUpNowAndThenLosesNoWatch) {
 TEST(LyingConsulTest, ServicesThatLapseRightAfterAnOutageAreNotGone) {
   enum class Now { up, down, back };
   std::atomic<Now> now{Now::up};
+  std::atomic<int> reads{0};
   LyingConsul consul([&](const Request& request) {
     if (now == Now::down) return Reply{LyingConsul::kHangUp};
     if (auto reply = LyingConsul::probe_reply(request)) return *reply;
     if (request.path != "/v1/health/service/game") return Reply{200, ""};
-    if (now == Now::up) return request.index == 0 ? Reply{200, kGame} : Reply{LyingConsul::kHangUp};
-    if (request.index == 0) return Reply{200, kGame, "10"};
-    if (request.index == 10) return Reply{200, "[]", "11"};
-    if (request.index == 11) return Reply{200, kGame, "12"};
-    return Reply{LyingConsul::kStall};
+    if (now == Now::up) return Reply{200, kGame};
+    return Reply{200, ++reads == 2 ? "[]" : kGame};
   });
   Node node(quick(consul.url()));
   node.watch({"game"});
@@ -295,10 +294,8 @@ TEST(LyingConsulTest, AHeartbeatThatFindsNoCheckRegistersAgain) {
 
 TEST(LyingConsulTest, ADoubtThatIsSettledAsksNothingAnew) {
   std::atomic<int> registrations{0};
-  std::atomic<int> health{0};
   LyingConsul consul(honest_but([&](const Request& request) {
     if (request.path == "/v1/agent/service/register") ++registrations;
-    if (request.path == "/v1/health/service/game") ++health;
     if (request.path == "/v1/kv/t/bad") return Reply{LyingConsul::kHangUp};
     if (request.index > 0) return Reply{LyingConsul::kStall};
     return Reply{200, request.path == "/v1/health/service/game" ? kGame : "true"};
@@ -308,14 +305,12 @@ TEST(LyingConsulTest, ADoubtThatIsSettledAsksNothingAnew) {
   node.discovery->register_service(service("game", 0));
   ASSERT_TRUE(node.sees({service("game", 0)}));
   ASSERT_TRUE(eventually([&] { return node.discovery->state().registered == 1; }));
-  ASSERT_TRUE(eventually([&] { return health == 2; }));
   for (int i = 0; i < 3; ++i) {
     EXPECT_THAT(node.put("t/bad", "1").error().text, HasSubstr("no answer"));
     EXPECT_TRUE(node.put("t/good", "1"));
   }
   EXPECT_TRUE(node.discovery->state().reachable);
   EXPECT_EQ(registrations, 1);
-  EXPECT_EQ(health, 2);
 }
 
 TEST(LyingConsulTest, ARefusedRegistrationIsToldOnceAndTriedOn) {

@@ -201,8 +201,8 @@ TEST(OutageTest, SettingsSurviveAConsulThatRestartsEmpty) {
   ConsulServer consul;
   Node node(patient(consul.url()));
   ASSERT_TRUE(node.ready.wait_for_any());
-  consul.kv_put("cellmesh/config/agent/heartbeat_sec", "30");
   consul.kv_put("cellmesh/config/game/motd", "of a service that does not run now");
+  consul.kv_put("cellmesh/config/agent/heartbeat_sec", "30");
   SettingField field;
   field.name = "heartbeat_sec";
   field.number = 1;
