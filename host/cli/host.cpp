@@ -43,9 +43,8 @@ Command host_command() {
     command.flags.back().secret = option.secret;
     if (option.flag == "set") command.flags.back().separator = ";";
   }
-  command.flags.insert(
-      command.flags.begin() + 2,
-      {kBootstrapFlag, "FILE", "YAML with these values; also Consul's token and ca (consul: {url, token, ca})."});
+  command.flags.insert(command.flags.begin() + 2,
+                       {kBootstrapFlag, "FILE", "YAML with these values; also Consul's token (consul: {url, token})."});
   return command;
 }
 

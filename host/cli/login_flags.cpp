@@ -1,10 +1,10 @@
 #include "cli/login_flags.hpp"
 
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <utility>
 
-#include "base/operator_text.hpp"
 #include "discovery/consul_lookup.hpp"
 #include "gateway/bootstrap.hpp"
 
@@ -12,11 +12,6 @@ namespace cm::cli {
 namespace {
 
 using LoginFinder = std::function<base::Result<net::Address>()>;
-
-std::string from_env(const char* name) {
-  const char* value = std::getenv(name);
-  return std::string(base::trimmed(value != nullptr ? value : ""));
-}
 
 // The address of a login service that Consul says is up.
 base::Result<net::Address> look_up(const discovery::ConsulConfig& config) {
@@ -39,13 +34,16 @@ base::Result<LoginFinder> login_finder(const Arguments& arguments, std::optional
     if (!login) return base::error("--login: " + login.error().text);
     return [to = *login] { return base::Result<net::Address>(to); };
   }
-  discovery::ConsulConfig consul;
-  consul.url = arguments.get("consul");
-  consul.token = from_env("CELLMESH_CONSUL_TOKEN");
-  consul.ca_file = from_env("CELLMESH_CONSUL_CA");
-  consul.mesh = arguments.get("mesh", gateway::Bootstrap().mesh);
-  if (const auto checked = discovery::check_config(consul); !checked) return checked.error();
-  return [consul] { return look_up(consul); };
+  // The bootstrap file is a host's.
+  auto consul =
+      gateway::load_consul({.flags = arguments.flags,
+                            .env = [](const char* name) -> const char* {
+                              return std::strcmp(name, "CELLMESH_BOOTSTRAP") == 0 ? nullptr : std::getenv(name);
+                            },
+                            .program = {}});
+  if (!consul) return consul.error();
+  consul->mesh = arguments.get("mesh", gateway::Bootstrap().mesh);
+  return [config = std::move(*consul)] { return look_up(config); };
 }
 
 base::Result<net::TlsTrust> tls_trust(const Arguments& arguments) {
@@ -59,12 +57,18 @@ base::Result<net::TlsTrust> tls_trust(const Arguments& arguments) {
 }  // namespace
 
 std::vector<Flag> login_flags() {
-  return {
+  std::vector<Flag> flags{
       {"login", "URL", "Where the login service is: tcp://, tls://, ws:// or wss://HOST:PORT (tcp://127.0.0.1:8001)."},
-      {"consul", "URL", "Ask this Consul where the login service is; with the token of CELLMESH_CONSUL_TOKEN."},
-      {"mesh", "NAME", "Name of the mesh in Consul (default)."},
-      {"ca", "FILE", "Trust servers by the certificates in this PEM file, in place of the system's roots."},
-      {"insecure", "", "Trust whoever answers, whatever its certificate."}};
+      {"consul", "URL", "Ask this Consul where the login service is; with the token of CELLMESH_CONSUL_TOKEN."}};
+  for (const auto& option : gateway::bootstrap_options()) {
+    if (option.flag.starts_with("consul-"))
+      flags.push_back({std::string(option.flag), std::string(option.value), std::string(option.help)});
+  }
+  flags.insert(flags.end(),
+               {{"mesh", "NAME", "Name of the mesh in Consul (default)."},
+                {"ca", "FILE", "Trust servers by the certificates in this PEM file, in place of the system's roots."},
+                {"insecure", "", "Trust whoever answers, whatever its certificate."}});
+  return flags;
 }
 
 base::Result<WayIn> way_in(const Arguments& arguments, std::optional<std::uint16_t> default_port) {

@@ -119,6 +119,14 @@ Status read_existing_dir(std::string& out, const std::string& text) {
   return {};
 }
 
+// A file that may come later.
+Status read_any_file(std::string& out, const std::string& text) {
+  std::error_code ec;
+  if (text.empty() || fs::is_directory(text, ec)) return error("must be a file");
+  out = text;
+  return {};
+}
+
 // A file that is going to be written.
 Status read_new_file(std::string& out, const std::string& text) {
   std::error_code ec;
@@ -176,9 +184,24 @@ constexpr BootstrapOption kOptions[]{
     {"consul.url", "CELLMESH_CONSUL", "consul", "URL", "Where Consul is, such as http://127.0.0.1:8500.", false,
      [](Bootstrap& b, const std::string& v) { return read_url(b.consul_url, v); }},
     {"consul.token", "CELLMESH_CONSUL_TOKEN", "", "TOKEN", "Consul's ACL token.", false,
-     [](Bootstrap& b, const std::string& v) { return read_token(b.consul_token, v); }, true},
-    {"consul.ca", "CELLMESH_CONSUL_CA", "", "FILE", "Certificates that Consul's own is checked with (PEM).", true,
-     [](Bootstrap& b, const std::string& v) { return read_existing_file(b.consul_ca, v); }},
+     [](Bootstrap& b, const std::string& v) { return read_token(b.consul_token, v); }, true, "CONSUL_HTTP_TOKEN"},
+    {"consul.token_file", "CELLMESH_CONSUL_TOKEN_FILE", "consul-token-file", "FILE",
+     "File of Consul's ACL token; read again when it changes.", true,
+     [](Bootstrap& b, const std::string& v) { return read_any_file(b.consul_token_file, v); }, false,
+     "CONSUL_HTTP_TOKEN_FILE"},
+    {"consul.ca", "CELLMESH_CONSUL_CA", "consul-ca", "FILE", "Certificates that Consul's own is checked with (PEM).",
+     true, [](Bootstrap& b, const std::string& v) { return read_existing_file(b.consul_ca, v); }, false,
+     "CONSUL_CACERT"},
+    {"consul.cert", "CELLMESH_CONSUL_CERT", "consul-cert", "FILE",
+     "Certificate to show to Consul (PEM); read again when it changes.", true,
+     [](Bootstrap& b, const std::string& v) { return read_existing_file(b.consul_cert, v); }, false,
+     "CONSUL_CLIENT_CERT"},
+    {"consul.key", "CELLMESH_CONSUL_KEY", "consul-key", "FILE", "Private key of that certificate (PEM).", true,
+     [](Bootstrap& b, const std::string& v) { return read_existing_file(b.consul_key, v); }, false,
+     "CONSUL_CLIENT_KEY"},
+    {"consul.datacenter", "CELLMESH_CONSUL_DATACENTER", "consul-datacenter", "NAME",
+     "Datacenter of the catalog and the KV (that of Consul's agent).", false,
+     [](Bootstrap& b, const std::string& v) { return read_word(b.consul_datacenter, v); }},
     {"mesh", "CELLMESH_MESH", "mesh", "NAME", "Name of the mesh; hosts of different ones do not link (default).", false,
      [](Bootstrap& b, const std::string& v) { return read_word(b.mesh, v); }},
     {"group", "CELLMESH_GROUP", "group", "NAME", "Group of this host's services: game#0@GROUP (dev).", false,
@@ -228,7 +251,7 @@ constexpr BootstrapOption kOptions[]{
      [](Bootstrap& b, const std::string& v) { return read_number(b.drain_seconds, v, 3600); }},
 };
 
-enum class Rank : std::uint8_t { file, environment, flag };
+enum class Rank : std::uint8_t { consul_environment, file, environment, flag };
 struct Given : BootstrapValue {
   Rank rank = Rank::file;
 };
@@ -251,6 +274,20 @@ base::Result<Layers> collect(const BootstrapInput& input) {
   std::string file(base::trimmed(file_of_env != nullptr ? file_of_env : ""));
   if (const auto flag = input.flags.find("bootstrap"); flag != input.flags.end()) file = flag->second;
   const fs::path here = fs::current_path();
+  const auto lay = [&](const BootstrapOption& option, const char* given, const std::string& place,
+                       Rank rank) -> Status {
+    if (given == nullptr) return {};
+    const auto text = clean(option, given, place);
+    if (!text) return text.error();
+    if (text->empty() && rank != Rank::flag) return {};
+    layers[option.key] = {{option.path ? absolute(*text, here) : *text, place}, rank};
+    return {};
+  };
+  for (const auto& option : kOptions) {
+    if (option.consul_env.empty()) continue;
+    const std::string name(option.consul_env);
+    if (auto laid = lay(option, input.env(name.c_str()), name, Rank::consul_environment); !laid) return laid.error();
+  }
   if (!file.empty()) {
     std::vector<std::string_view> keys;
     for (const auto& option : kOptions) keys.push_back(option.key);
@@ -267,20 +304,21 @@ base::Result<Layers> collect(const BootstrapInput& input) {
     }
   }
   for (const auto& option : kOptions) {
-    const auto lay = [&](const std::string& given, const std::string& place, Rank rank) -> Status {
-      const auto text = clean(option, given, place);
-      if (!text) return text.error();
-      if (text->empty() && rank == Rank::environment) return {};
-      layers[option.key] = {{option.path ? absolute(*text, here) : *text, place}, rank};
-      return {};
-    };
-    if (const char* env = input.env(std::string(option.env).c_str()); env != nullptr) {
-      if (auto laid = lay(env, std::string(option.env), Rank::environment); !laid) return laid.error();
-    }
+    if (auto laid = lay(option, input.env(std::string(option.env).c_str()), std::string(option.env), Rank::environment);
+        !laid)
+      return laid.error();
     const auto flag = input.flags.find(option.flag);
     if (option.flag.empty() || flag == input.flags.end()) continue;
-    if (auto laid = lay(flag->second, "--" + std::string(option.flag), Rank::flag); !laid) return laid.error();
+    if (auto laid = lay(option, flag->second.c_str(), "--" + std::string(option.flag), Rank::flag); !laid)
+      return laid.error();
   }
+  // What Consul's own tools are told does not concern a host without it, nor its TLS one that talks plainly.
+  const auto url = layers.find("consul.url");
+  const bool tls = url != layers.end() && url->second.text.starts_with("https://");
+  std::erase_if(layers, [&](const auto& layer) {
+    const bool of_tls = layer.first == "consul.ca" || layer.first == "consul.cert" || layer.first == "consul.key";
+    return layer.second.rank == Rank::consul_environment && (url == layers.end() || (of_tls && !tls));
+  });
   return layers;
 }
 
@@ -307,18 +345,24 @@ Status settle_discovery(Bootstrap& bootstrap, const Layers& layers) {
   return {};
 }
 
-// Beside the program in a build tree, or where the install put them.
-Status find_plugins(Bootstrap& bootstrap, const fs::path& program) {
-  const fs::path folder = program.parent_path();
-  const std::array<fs::path, 2> places{folder / "../plugins", folder / ".." / CELLMESH_LIBDIR / "cellmesh/plugins"};
-  for (const fs::path& place : places) {
-    std::error_code ec;
-    if (!fs::is_directory(place, ec)) continue;
-    bootstrap.plugin_dir = place.lexically_normal().string();
-    return {};
+// A token or its file, whichever was said nearer to the command; a certificate with its key.
+Status settle_consul(Bootstrap& bootstrap, const Layers& layers) {
+  if (!bootstrap.consul_token.empty() && !bootstrap.consul_token_file.empty()) {
+    const Given& token = layers.at("consul.token");
+    const Given& file = layers.at("consul.token_file");
+    // Consul's own tools prefer the file.
+    if (token.rank == file.rank && token.rank != Rank::consul_environment)
+      return error(token.place + " and " + file.place + " both give a token for Consul; leave one of them out");
+    (token.rank > file.rank ? bootstrap.consul_token_file : bootstrap.consul_token).clear();
   }
-  return error("there is no folder of plugins at " + places[0].lexically_normal().string() + " or " +
-               places[1].lexically_normal().string() + "; say where they are with --plugin-dir");
+  for (const auto& [one, other] : {std::pair("consul.cert", "consul.key"), std::pair("consul.key", "consul.cert")}) {
+    if (!layers.contains(one) || layers.contains(other)) continue;
+    const bool cert = std::string_view(one) == "consul.cert";
+    return error(layers.at(one).place + " needs " +
+                 (cert ? "the private key of that certificate: --consul-key FILE"
+                       : "the certificate of that key: --consul-cert FILE"));
+  }
+  return {};
 }
 
 // `0@dev`, whose plugins the KV names; hosts that were given their plugins may share an index, as their services do not
@@ -334,6 +378,19 @@ std::string default_name(const Bootstrap& bootstrap) {
   return name + "." + place;
 }
 
+// Takes over the values of all options whose keys begin with `prefix`.
+Status apply(Bootstrap& bootstrap, const Layers& layers, std::string_view prefix) {
+  for (const auto& option : kOptions) {
+    const auto given = layers.find(option.key);
+    if (given == layers.end() || !option.key.starts_with(prefix)) continue;
+    if (auto applied = option.apply(bootstrap, given->second.text); applied.has_error()) {
+      return error(given->second.place + (option.secret ? "" : " is \"" + given->second.text + "\", and") + " " +
+                   applied.error().text);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::span<const BootstrapOption> bootstrap_options() { return kOptions; }
@@ -342,24 +399,60 @@ base::Result<Bootstrap> load_bootstrap(const BootstrapInput& input) {
   const auto layers = collect(input);
   if (layers.has_error()) return layers.error();
   Bootstrap bootstrap;
-  for (const auto& option : kOptions) {
-    const auto given = layers->find(option.key);
-    if (given == layers->end()) continue;
-    if (auto applied = option.apply(bootstrap, given->second.text); applied.has_error()) {
-      return error(given->second.place + (option.secret ? "" : " is \"" + given->second.text + "\", and") + " " +
-                   applied.error().text);
-    }
-  }
+  if (auto applied = apply(bootstrap, *layers, ""); applied.has_error()) return applied.error();
+  if (auto settled = settle_consul(bootstrap, *layers); settled.has_error()) return settled.error();
   const auto set = layers->find("set");
   bootstrap.settings_on_command_line = set != layers->end() && set->second.rank == Rank::flag;
   if (auto settled = settle_discovery(bootstrap, *layers); settled.has_error()) return settled.error();
   if (bootstrap.plugin_dir.empty()) {
-    if (auto found = find_plugins(bootstrap, input.program); found.has_error()) return found.error();
+    auto found = find_plugin_dir(input.program);
+    if (!found) return found.error();
+    bootstrap.plugin_dir = std::move(*found);
   }
   if (bootstrap.name.empty()) bootstrap.name = default_name(bootstrap);
   if (bootstrap.admin_socket.empty()) bootstrap.admin_socket = admin::default_socket_path();
   if (bootstrap.io_workers == 0) bootstrap.io_workers = std::max(1U, std::thread::hardware_concurrency() / 2);
   return bootstrap;
+}
+
+base::Status check_host_name(const std::string& name) {
+  std::string out;
+  return read_host_name(out, name);
+}
+
+base::Result<std::string> find_plugin_dir(const fs::path& program) {
+  const fs::path folder = program.parent_path();
+  const std::array<fs::path, 2> places{folder / "../plugins", folder / ".." / CELLMESH_LIBDIR / "cellmesh/plugins"};
+  for (const fs::path& place : places) {
+    std::error_code ec;
+    if (fs::is_directory(place, ec)) return place.lexically_normal().string();
+  }
+  return error("there is no folder of plugins at " + places[0].lexically_normal().string() + " or " +
+               places[1].lexically_normal().string() + "; say where they are with --plugin-dir");
+}
+
+base::Result<discovery::ConsulConfig> load_consul(const BootstrapInput& input) {
+  const auto layers = collect(input);
+  if (layers.has_error()) return layers.error();
+  Bootstrap bootstrap;
+  if (auto applied = apply(bootstrap, *layers, "consul."); applied.has_error()) return applied.error();
+  if (auto settled = settle_consul(bootstrap, *layers); settled.has_error()) return settled.error();
+  auto config = consul_config(bootstrap);
+  if (const auto checked = discovery::check_config(config); !checked) return checked.error();
+  return config;
+}
+
+discovery::ConsulConfig consul_config(const Bootstrap& bootstrap) {
+  discovery::ConsulConfig config;
+  config.url = bootstrap.consul_url;
+  config.token = bootstrap.consul_token;
+  config.token_file = bootstrap.consul_token_file;
+  config.ca_file = bootstrap.consul_ca;
+  config.cert_file = bootstrap.consul_cert;
+  config.key_file = bootstrap.consul_key;
+  config.datacenter = bootstrap.consul_datacenter;
+  config.mesh = bootstrap.mesh;
+  return config;
 }
 
 }  // namespace cm::gateway

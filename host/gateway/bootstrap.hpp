@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "discovery/consul.hpp"
 
 namespace cm::gateway {
 
@@ -19,7 +20,11 @@ struct Bootstrap {
   bool dev = false;        // embedded discovery, every plugin of the folder
   std::string consul_url;  // `http://127.0.0.1:8500`; empty exactly with `dev`
   std::string consul_token;
-  std::string consul_ca;  // certificates that Consul's is checked with; empty: the system's
+  std::string consul_token_file;  // read again when it changes; set only if consul_token is not
+  std::string consul_ca;          // certificates that Consul's is checked with; empty: the system's
+  std::string consul_cert;        // of this client; empty: none
+  std::string consul_key;         // of consul_cert; set exactly with it
+  std::string consul_datacenter;  // empty: that of Consul's agent
   std::string mesh = "default";
   std::string group = "dev";
   std::uint32_t index = 0;
@@ -53,7 +58,8 @@ struct BootstrapOption {
   std::string_view help;
   bool path = false;
   base::Status (*apply)(Bootstrap& bootstrap, const std::string& value) = nullptr;
-  bool secret = false;  // a refusal does not quote it
+  bool secret = false;               // a refusal does not quote it
+  std::string_view consul_env = {};  // what Consul's own tools call it; counts if nothing else says it
 };
 std::span<const BootstrapOption> bootstrap_options();
 
@@ -63,9 +69,21 @@ struct BootstrapInput {
   std::filesystem::path program;                          // plugins are looked for beside it
 };
 
-// Defaults, then the bootstrap file, then CELLMESH_* of the environment, then flags: a later one wins. A refusal names
-// the place (flag, variable, or file and line), what stands there, and what may. Each value is read as all that
-// operators write (base::clean_text).
+// Defaults, then CONSUL_* of the environment, then the bootstrap file, then CELLMESH_* of the environment, then flags:
+// a later one wins. A refusal names the place (flag, variable, or file and line), what stands there, and what may. Each
+// value is read as all that operators write (base::clean_text).
 base::Result<Bootstrap> load_bootstrap(const BootstrapInput& input);
+
+// How to talk to Consul, for commands: from flags and the environment, by the same rules.
+base::Result<discovery::ConsulConfig> load_consul(const BootstrapInput& input);
+
+// Returns what the name of a host must be, if this is not one.
+base::Status check_host_name(const std::string& name);
+
+// Returns the folder of plugins that belongs to this program: beside it in a build tree, or where the install put them.
+base::Result<std::string> find_plugin_dir(const std::filesystem::path& program);
+
+// What a bootstrap says of Consul.
+discovery::ConsulConfig consul_config(const Bootstrap& bootstrap);
 
 }  // namespace cm::gateway

@@ -116,12 +116,7 @@ base::Status Gateway::build_discovery() {
     discovery_ = std::make_unique<discovery::EmbeddedDiscovery>();
     return {};
   }
-  discovery::ConsulConfig config;
-  config.url = bootstrap_.consul_url;
-  config.token = bootstrap_.consul_token;
-  config.ca_file = bootstrap_.consul_ca;
-  config.mesh = bootstrap_.mesh;
-  auto consul = discovery::ConsulDiscovery::make(std::move(config));
+  auto consul = discovery::ConsulDiscovery::make(consul_config(bootstrap_));
   if (!consul) return consul.error();
   discovery_ = std::move(*consul);
   return {};

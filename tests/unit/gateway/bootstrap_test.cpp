@@ -163,7 +163,7 @@ TEST_F(BootstrapTest, SettingsAreReadAsWhatPeopleWriteAndNotQuoted) {
 TEST_F(BootstrapTest, EveryOptionHasAVariableAndAllButSecretsAFlag) {
   for (const auto& option : bootstrap_options()) {
     EXPECT_TRUE(option.env.starts_with("CELLMESH_")) << option.key;
-    EXPECT_EQ(option.flag.empty(), option.key == "consul.token" || option.key == "consul.ca") << option.key;
+    EXPECT_EQ(option.flag.empty(), option.key == "consul.token") << option.key;
     EXPECT_FALSE(option.help.empty());
   }
 }
@@ -292,6 +292,66 @@ TEST_F(BootstrapTest, ATokenIsNotShownWhenItIsRefused) {
   env["CELLMESH_CONSUL_TOKEN"] = "my secret";
   EXPECT_THAT(refusal(), HasSubstr("CELLMESH_CONSUL_TOKEN must be a Consul token"));
   EXPECT_THAT(refusal(), testing::Not(HasSubstr("my secret")));
+}
+
+TEST_F(BootstrapTest, ConsulOptionsComeByFlagVariableFileAndConsulsOwnVariables) {
+  for (const char* name : {"a.pem", "b.pem", "c.pem"}) std::ofstream(root / name) << "x";
+  const auto path = [&](const char* name) { return (root / name).string(); };
+  flags = {{"consul", "https://10.0.0.1:8501"}};
+  env = {{"CONSUL_HTTP_TOKEN_FILE", path("token")},
+         {"CONSUL_HTTP_TOKEN", "ignored"},
+         {"CONSUL_CACERT", path("a.pem")},
+         {"CONSUL_CLIENT_CERT", path("b.pem")},
+         {"CONSUL_CLIENT_KEY", path("c.pem")}};
+  auto b = load().value();
+  EXPECT_EQ(b.consul_token_file, path("token")) << "as Consul's tools prefer it; it may come later";
+  EXPECT_EQ(b.consul_token, "");
+  EXPECT_EQ(b.consul_ca, path("a.pem"));
+  EXPECT_EQ(b.consul_cert, path("b.pem"));
+  EXPECT_EQ(b.consul_key, path("c.pem"));
+  file("consul: {token: from-the-file, ca: b.pem, datacenter: dc2}\n");
+  b = load().value();
+  EXPECT_EQ(b.consul_token, "from-the-file");
+  EXPECT_EQ(b.consul_token_file, "");
+  EXPECT_EQ(b.consul_ca, path("b.pem"));
+  EXPECT_EQ(b.consul_datacenter, "dc2");
+  env["CELLMESH_CONSUL_TOKEN_FILE"] = path("token2");
+  flags["consul-ca"] = path("c.pem");
+  b = load().value();
+  EXPECT_EQ(b.consul_token_file, path("token2"));
+  EXPECT_EQ(b.consul_token, "");
+  EXPECT_EQ(b.consul_ca, path("c.pem"));
+  const auto config = consul_config(b);
+  EXPECT_EQ(config.token_file, path("token2"));
+  EXPECT_EQ(config.ca_file, path("c.pem"));
+  EXPECT_EQ(config.cert_file, path("b.pem"));
+  EXPECT_EQ(config.key_file, path("c.pem"));
+  EXPECT_EQ(config.datacenter, "dc2");
+}
+
+TEST_F(BootstrapTest, ConsulOptionsThatContradictOrMissAreRefusedWithTheRemedy) {
+  std::ofstream(root / "a.pem") << "x";
+  const std::string pem = (root / "a.pem").string();
+  flags = {{"consul", "https://10.0.0.1:8501"}, {"consul-cert", pem}};
+  EXPECT_THAT(refusal(), HasSubstr("--consul-cert needs the private key of that certificate: --consul-key FILE"));
+  flags = {{"consul", "https://10.0.0.1:8501"}, {"consul-key", pem}};
+  EXPECT_THAT(refusal(), HasSubstr("--consul-key needs the certificate of that key: --consul-cert FILE"));
+  flags = {{"consul", "https://10.0.0.1:8501"}, {"consul-cert", "/nowhere.pem"}, {"consul-key", pem}};
+  EXPECT_THAT(refusal(), HasSubstr("--consul-cert is \"/nowhere.pem\", and must be a file that exists"));
+  flags = {{"consul", "https://10.0.0.1:8501"}};
+  env = {{"CELLMESH_CONSUL_TOKEN", "t"}, {"CELLMESH_CONSUL_TOKEN_FILE", pem}};
+  EXPECT_THAT(refusal(), HasSubstr("CELLMESH_CONSUL_TOKEN and CELLMESH_CONSUL_TOKEN_FILE both give a token"));
+  env.clear();
+  flags["consul-token-file"] = root.string();
+  EXPECT_THAT(refusal(), HasSubstr("must be a file"));
+}
+
+TEST_F(BootstrapTest, ConsulsOwnVariablesDoNotConcernAHostWithoutItsTls) {
+  env = {{"CONSUL_CACERT", "/nowhere/ca.pem"}, {"CONSUL_CLIENT_CERT", "/nowhere/cert.pem"}, {"CONSUL_HTTP_TOKEN", "t"}};
+  EXPECT_TRUE(load()) << "with --dev";
+  flags = {{"consul", "http://127.0.0.1:8500"}};
+  EXPECT_EQ(load().value().consul_token, "t");
+  EXPECT_EQ(load().value().consul_cert, "");
 }
 
 TEST_F(BootstrapTest, AnEmptyListOfPluginsIsOneWithNoPlugin) {
