@@ -29,6 +29,7 @@ struct Command {
 };
 
 // The commands, each made by the file that knows it.
+Command acl_policy_command();
 Command bots_command();
 Command host_command();
 Command chat_command();

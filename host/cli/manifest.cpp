@@ -146,6 +146,8 @@ json::object manifest_json(const plugin::Manifest& manifest) {
           {"build_id", text_or_null(manifest.build_id)},
           {"provides", json::array(manifest.provides.begin(), manifest.provides.end())},
           {"requires", json::array(manifest.requires_kinds.begin(), manifest.requires_kinds.end())},
+          {"shares", json::array(manifest.shares.begin(), manifest.shares.end())},
+          {"gateway", manifest.gateway},
           {"messages", std::move(messages)},
           {"settings", std::move(settings)}};
 }
@@ -156,6 +158,7 @@ std::string manifest_text(const plugin::Manifest& manifest) {
          printable(manifest.sdk_version) + "\n";
   out += "provides  " + joined(manifest.provides) + "\n";
   out += "requires  " + joined(manifest.requires_kinds) + "\n";
+  if (!manifest.shares.empty()) out += "shares    " + joined(manifest.shares) + "\n";
   if (!manifest.build_id.empty()) out += "build     " + manifest.build_id + "\n";
   if (!manifest.messages.empty()) out += "\n" + messages_text(manifest);
   for (const auto& settings : manifest.settings) {

@@ -12,6 +12,7 @@
 #include <spdlog/fmt/ranges.h>
 
 #include "base/log.hpp"
+#include "gateway/access_role.hpp"
 #include "gateway/gateway.hpp"
 #include "plugin/robot_file.hpp"
 
@@ -291,9 +292,16 @@ void Gateway::update_kinds(const plugin::Manifest* loading) {
     needed.insert(manifest.requires_kinds.begin(), manifest.requires_kinds.end());
     provided.insert(manifest.provides.begin(), manifest.provides.end());
   };
-  for (const auto& info : plugins_->list()) add(info.manifest);
-  if (loading != nullptr) add(*loading);
-  needed.merge(settings_->kinds());
+  std::vector<plugin::Manifest> manifests;
+  for (const auto& info : plugins_->list()) manifests.push_back(info.manifest);
+  if (loading != nullptr) manifests.push_back(*loading);
+  for (const auto& manifest : manifests) add(manifest);
+  const auto of_settings = settings_->kinds();
+  needed.insert(of_settings.begin(), of_settings.end());
+  auto role = access_role(bootstrap_.name, manifests);
+  role.needs.insert(of_settings.begin(), of_settings.end());
+  role.list_in_kv = !bootstrap_.plugins;
+  discovery_->set_role(std::move(role));
   bool routes = false;
   const auto services = registry_.snapshot();
   for (const auto& entry : services->entries) {

@@ -9,6 +9,7 @@
 #include "cellmesh/abi/plugin.h"
 #include "cellmesh/manifest.pb.h"
 #include "plugin/elf_file.hpp"
+#include "plugin/shared_kv.hpp"
 #include "routing/ids.hpp"
 
 namespace cm::plugin {
@@ -205,6 +206,8 @@ base::Result<Manifest> parse_manifest(std::string_view bytes, const std::string&
   out.abi_minor = in.abi_minor();
   out.sdk_version = in.sdk_version();
   out.provides.assign(in.provides().begin(), in.provides().end());
+  out.shares.assign(in.shares().begin(), in.shares().end());
+  out.gateway = in.gateway();
   out.requires_kinds.assign(in.requires_kinds().begin(), in.requires_kinds().end());
   if (static_cast<std::size_t>(in.messages_size()) > kMaxListed) return refuse(label, "it lists too many messages");
   for (const auto& m : in.messages()) {
@@ -256,6 +259,11 @@ base::Status check_manifest(const Manifest& m, const std::string& label) {
     return refuse(label, "its messages " + m.messages[i - 1].name + " and " + m.messages[i].name +
                              " have the same id " + std::to_string(m.messages[i].id) +
                              "; give one of the two another with option (cellmesh.id)");
+  }
+  for (const auto& prefix : m.shares) {
+    if (prefix.empty() || !SharedKv::good_prefix(prefix))
+      return refuse(label, "it shares \"" + prefix.substr(0, 100) +
+                               "\", which is not a prefix of shared entries; see SHARES of cellmesh_add_plugin()");
   }
   return check_settings(m, label);
 }

@@ -42,6 +42,8 @@ struct Manifest {
   std::string sdk_version;
   std::vector<std::string> provides;
   std::vector<std::string> requires_kinds;
+  std::vector<std::string> shares;       // prefixes of the shared entries that its services write
+  bool gateway = false;                  // its services send clients' messages on to every kind that has a route
   std::vector<Message> messages;         // sorted by id
   std::vector<NewMessage> new_messages;  // likewise
   std::vector<Settings> settings;

@@ -5,6 +5,9 @@
 #   [NAME <plugin>]         the plugin's name, where it is not that of the target: of another build of the same plugin
 #   [PROVIDES <kind>...]    kinds of service that it provides; its name unless said otherwise
 #   [REQUIRES <kind>...]    kinds of service that it talks to
+#   [SHARES <prefix>...]    shared entries of the KV that it writes (cellmesh/kv.hpp), as token_keys/: what a Consul
+#                           policy for its host has to allow
+#   [GATEWAY]               it sends clients' messages on to every kind that has a route, as an agent does
 #   [VERSION <x.y.z>]       that of the project unless said otherwise
 #   [C_ABI]                 it uses the C headers alone, cellmesh/abi/: no C++ classes are generated and nothing of
 #                           protobuf is linked. So it is by itself when all SOURCES are C; a plugin in C++ may say it
@@ -21,10 +24,12 @@ include(${CMAKE_CURRENT_LIST_DIR}/CellmeshCodegen.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/CellmeshPluginTest.cmake)
 
 function(cellmesh_add_plugin name)
-  cmake_parse_arguments(PARSE_ARGV 1 A "C_ABI;ROBOT;NO_INSTALL" "NAME;VERSION" "SOURCES;PROTOS;PROTO_DIRS;PROVIDES;REQUIRES")
+  cmake_parse_arguments(PARSE_ARGV 1 A "C_ABI;GATEWAY;ROBOT;NO_INSTALL" "NAME;VERSION"
+                        "SOURCES;PROTOS;PROTO_DIRS;PROVIDES;REQUIRES;SHARES")
   if(A_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "cellmesh_add_plugin(${name}): unknown argument ${A_UNPARSED_ARGUMENTS}; known are SOURCES, "
-                        "PROTOS, PROTO_DIRS, NAME, PROVIDES, REQUIRES, VERSION, C_ABI, ROBOT and NO_INSTALL")
+                        "PROTOS, PROTO_DIRS, NAME, PROVIDES, REQUIRES, SHARES, GATEWAY, VERSION, C_ABI, ROBOT "
+                        "and NO_INSTALL")
   endif()
   if(NOT A_SOURCES)
     message(FATAL_ERROR "cellmesh_add_plugin(${name}): name its source files after SOURCES")
@@ -59,6 +64,12 @@ function(cellmesh_add_plugin name)
   foreach(kind IN LISTS A_REQUIRES)
     list(APPEND parameters requires=${kind})
   endforeach()
+  foreach(prefix IN LISTS A_SHARES)
+    list(APPEND parameters shares=${prefix})
+  endforeach()
+  if(A_GATEWAY)
+    list(APPEND parameters gateway=true)
+  endif()
   if(A_ROBOT)
     list(APPEND parameters robot=true)
   endif()

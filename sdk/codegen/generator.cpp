@@ -43,6 +43,14 @@ bool is_version(const std::string& text) {
   return parts == 3 && digits > 0;
 }
 
+bool is_shared_prefix(const std::string& text) {
+  return !text.empty() && text.size() <= 200 && text.front() != '/' && text.find("//") == std::string::npos &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                  std::string_view("_.@#-/").find(c) != std::string_view::npos;
+         });
+}
+
 void set(Parameters& p, const std::string& key, const std::string& value, Problems& problems) {
   const bool names = key == "plugin" || key == "module" || key == "provides" || key == "requires";
   if (names && !is_name(value)) {
@@ -61,15 +69,22 @@ void set(Parameters& p, const std::string& key, const std::string& value, Proble
     p.plugin.provides.push_back(value);
   } else if (key == "requires") {
     p.plugin.requires_kinds.push_back(value);
+  } else if (key == "shares" && is_shared_prefix(value)) {
+    p.plugin.shares.push_back(value);
+  } else if (key == "shares") {
+    problems.general(
+        "shares=" + value +
+        ": a prefix is words of A-Z, a-z, 0-9, '_', '.', '@', '#' and '-' with slashes between them, as token_keys/");
+  } else if (key == "gateway" && value == "true") {
+    p.plugin.gateway = true;
   } else if (key == "robot" && value == "true") {
     p.plugin.robot = true;
   } else if (key == "version") {
     problems.general("version=" + value + ": a version is MAJOR.MINOR.PATCH, as 1.4.0");
   } else {
-    problems.general(
-        "unknown parameter " + key + "=" + value +
-        "; known are language=c|cpp|js, runtime=lite|full, module, plugin, version, provides, requires and "
-        "robot=true");
+    problems.general("unknown parameter " + key + "=" + value +
+                     "; known are language=c|cpp|js, runtime=lite|full, module, plugin, version, provides, requires, "
+                     "shares, gateway=true and robot=true");
   }
 }
 

@@ -17,6 +17,8 @@ namespace cm::codegen {
 //   version=X.Y.Z       the plugin's version
 //   provides=KIND       a kind of service that it provides; may be repeated
 //   requires=KIND       a kind of service that it talks to; may be repeated
+//   shares=PREFIX       entries in the KV that its services write, as token_keys/; may be repeated
+//   gateway=true        its services send clients' messages on to every kind that has a route
 //   robot=true          its kinds are robots, which no host runs as services
 class Generator : public google::protobuf::compiler::CodeGenerator {
  public:

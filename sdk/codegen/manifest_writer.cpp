@@ -31,6 +31,8 @@ cellmesh::Manifest manifest(const std::vector<const pb::FileDescriptor*>& files,
   manifest.set_sdk_version(CELLMESH_SDK_VERSION);
   for (const auto& kind : plugin.provides) manifest.add_provides(kind);
   for (const auto& kind : plugin.requires_kinds) manifest.add_requires_kinds(kind);
+  for (const auto& prefix : plugin.shares) manifest.add_shares(prefix);
+  manifest.set_gateway(plugin.gateway);
   manifest.set_robot(plugin.robot);
   for (const auto& m : model.messages) {
     auto& entry = *manifest.add_messages();

@@ -16,6 +16,8 @@ struct PluginInfo {
   std::string version;
   std::vector<std::string> provides;
   std::vector<std::string> requires_kinds;
+  std::vector<std::string> shares;
+  bool gateway = false;
   bool robot = false;
 };
 

@@ -1,5 +1,6 @@
 #include "support/deployment.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <iostream>
@@ -41,7 +42,7 @@ Deployment::Deployment(Shape shape, Options options) : shape_(shape), options_(s
     if (!set.empty()) arguments.insert(arguments.end(), {"--set", set});
     launch(kAll, std::move(arguments));
   } else {
-    consul_ = std::make_unique<ConsulServer>();
+    consul_ = std::make_unique<ConsulServer>(ConsulServer::Options{.acl = options_.acl});
     for (const auto& [setting, value] : preset()) consul_->kv_put("cellmesh/config/" + setting, value);
     if (!options_.limits) {
       for (const auto& [setting, value] : kNoLimits) consul_->kv_put(std::string("cellmesh/config/") + setting, value);
@@ -79,6 +80,9 @@ Deployment::~Deployment() {
 Host& Deployment::launch(const std::string& name, std::vector<std::string> arguments) {
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
   auto env = options_.env;
+  const auto plugins = std::find(arguments.begin(), arguments.end(), "--plugins");
+  if (options_.acl && plugins != arguments.end())
+    env.try_emplace("CELLMESH_CONSUL_TOKEN", token_for({"--plugins", *(plugins + 1)}));
   env.try_emplace("CELLMESH_DATABASE", "sqlite:" + (folder_ / "data.db").string());
   auto& host = hosts_[name];
   host = std::make_unique<Host>(Host::Options{.folder = folder_ / name,
@@ -86,6 +90,13 @@ Host& Deployment::launch(const std::string& name, std::vector<std::string> argum
                                               .plugin_dir = options_.plugin_dir,
                                               .env = std::move(env)});
   return *host;
+}
+
+std::string Deployment::token_for(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {program().string(), "acl-policy"});
+  const auto printed = run({.command = arguments, .env = {}, .folder = {}, .log = {}});
+  if (!printed || printed->code != 0) throw std::runtime_error("acl-policy fails: " + (printed ? printed->output : ""));
+  return consul_->make_token("policy-" + std::to_string(++policies_), printed->output).secret;
 }
 
 Host& Deployment::add_host(const std::string& name, std::vector<std::string> arguments) {

@@ -28,6 +28,7 @@ class Deployment {
     std::filesystem::path plugin_dir = shipped_plugins();
     std::vector<std::string> arguments;  // of every host, besides its own
     std::map<std::string, std::string> env;
+    bool acl = false;     // Consul denies by default; each host has a token of the policy that acl-policy prints for it
     bool await = true;    // that a player is served
     bool tokens = true;   // that agents ask for: without, a ticket may be used again and changed
     bool limits = false;  // of what players may say: those of the shipped settings, else none
@@ -47,6 +48,8 @@ class Deployment {
   [[nodiscard]] std::vector<Host*> hosts();
   // One more host on the same Consul.
   Host& add_host(const std::string& name, std::vector<std::string> arguments);
+  // A token of Consul's with the policy that `cellmesh acl-policy` prints with these arguments.
+  [[nodiscard]] std::string token_for(std::vector<std::string> arguments);
   // Only of the consul shape.
   [[nodiscard]] ConsulServer& consul() { return *consul_; }
 
@@ -72,6 +75,7 @@ class Deployment {
   const Options options_;
   TempDir folder_;
   std::unique_ptr<ConsulServer> consul_;
+  int policies_ = 0;                                    // made so far
   std::map<std::string, std::unique_ptr<Host>> hosts_;  // by kind, or by the name of add_host()
 };
 

@@ -38,6 +38,8 @@ TEST_F(PluginManifest, SaysWhoItIs) {
   EXPECT_FALSE(manifest_.sdk_version().empty());
   EXPECT_THAT(manifest_.provides(), ElementsAre("probe", "probe2"));
   EXPECT_THAT(manifest_.requires_kinds(), ElementsAre("hub", "agent"));
+  EXPECT_THAT(manifest_.shares(), ElementsAre("probe_keys/"));
+  EXPECT_TRUE(manifest_.gateway());
 }
 
 TEST_F(PluginManifest, ListsMessagesOfItsOwnAndOfSharedFiles) {
