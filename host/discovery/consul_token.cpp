@@ -6,21 +6,12 @@
 #include <cstring>
 #include <fstream>
 
-#include "base/log.hpp"
+#include "base/operator_text.hpp"
 
 namespace cm::discovery {
 namespace {
 
 constexpr std::size_t kMaxToken = 1024;
-
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-std::string trimmed(std::string text) {
-  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
-  while (!text.empty() && is_space(text.back())) text.pop_back();
-  text.erase(0, static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_space) - text.begin()));
-  return text;
-}
 
 }  // namespace
 
@@ -38,7 +29,7 @@ base::Result<std::string> read_consul_token(const std::filesystem::path& file) {
     return refuse("cannot be read: " + std::string(std::strerror(errno != 0 ? errno : EIO)) +
                   "; write the token there, readable for this user, or name another file");
   }
-  std::string text = trimmed(std::string(bytes.data(), static_cast<std::size_t>(in.gcount())));
+  std::string text(base::trimmed({bytes.data(), static_cast<std::size_t>(in.gcount())}));
   if (text.empty()) return refuse("is empty; write the token there");
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   if (!plain || text.size() > kMaxToken) return refuse("holds something else than one token; write the SecretID alone");
