@@ -83,7 +83,7 @@ struct ConsulDiscovery::Impl {
   }
 
   void on_access() {
-    if (access.problem().empty()) {
+    if (std::exchange(access_lacks, !access.problem().empty()) && !access_lacks) {
       for (auto& [root, tree] : trees) tree->restart();
     }
     if (access_callback) access_callback(access.problem());
@@ -172,6 +172,7 @@ struct ConsulDiscovery::Impl {
   ConsulKvLane lane;
   std::map<std::string, std::unique_ptr<ConsulKvTree>> trees;  // by root
   std::function<void(const std::string&)> access_callback;
+  bool access_lacks = false;  // something, when it was told last
   std::function<void()> on_ready;
   Timer deadline;
   bool stopping = false;

@@ -158,6 +158,7 @@ void ConsulAccess::checked(const Round& round) {
   }
   if (!unseen_.empty()) diagnose();
   update();
+  if (!std::exchange(known_, true) && problem_.empty()) on_change_();
   const auto next = std::exchange(again_, false) ? std::chrono::milliseconds(2s)
                     : problem_.empty()           ? std::chrono::milliseconds(kWhileWell)
                                                  : std::chrono::milliseconds(kWhileMissing);
@@ -194,8 +195,8 @@ void ConsulAccess::diagnose_nodes(bool any_node) {
 std::string ConsulAccess::remedy() const {
   std::string plugins;
   for (const auto& plugin : role_.plugins) plugins += (plugins.empty() ? "" : ",") + plugin;
-  return "give it the policy that `cellmesh acl-policy --plugins " + (plugins.empty() ? "A,B" : plugins) + " --name " +
-         role_.host + "` prints";
+  return "give it the policy that `cellmesh acl-policy --plugins " + (plugins.empty() ? "A,B" : plugins) +
+         (role_.list_in_kv ? " --name " + role_.host : "") + "` prints";
 }
 
 void ConsulAccess::update() {

@@ -16,7 +16,7 @@ namespace cm::discovery {
 // list what a token may not read, it leaves it out: so it is asked. Owned by ConsulDiscovery. [the loop's thread]
 class ConsulAccess {
  public:
-  // `on_change` is called when problem() changed.
+  // `on_change` is called when problem() is known for the first time, and when it changed.
   ConsulAccess(ConsulContext& context, std::function<void()> on_change);
 
   void set_role(AccessRole role);
@@ -58,6 +58,7 @@ class ConsulAccess {
   const std::function<void()> on_change_;
   AccessRole role_;
   bool has_role_ = false;
+  bool known_ = false;  // its rights were asked for once
   bool busy_ = false;
   bool again_ = false;
   std::string outage_;   // the token is refused altogether

@@ -157,8 +157,9 @@ void ConsulRegistrar::on_registered(Entry& entry, const ConsulAnswer& answer) {
 
 void ConsulRegistrar::on_refreshed(Entry& entry, const ConsulAnswer& answer) {
   if (answer.ok()) {
-    if (entry.there && std::exchange(entry.there->unhealthy, entry.sending.unhealthy) != entry.sending.unhealthy)
-      handlers_.on_registered(*entry.there, false);
+    const bool changed =
+        entry.there && std::exchange(entry.there->unhealthy, entry.sending.unhealthy) != entry.sending.unhealthy;
+    if (changed && !entry.dropped) handlers_.on_registered(*entry.there, false);
     entry.refresh_at = Loop::Clock::now() + context_.config.ttl / 3;
     entry.backoff.reset();
     if (!std::exchange(entry.refused, "").empty() && !entry.dropped) handlers_.on_refused(entry.wanted.id, "");

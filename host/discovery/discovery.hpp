@@ -112,9 +112,9 @@ class Discovery {
 
   // Says what this host is about to do, so that missing rights are found before they are missed. [any thread]
   virtual void set_role(AccessRole /*role*/) {}
-  // Calls `on_change` at each change with what keeps this host from seeing others or being seen: a
-  // token that is refused or lacks rights, a registration that the catalog does not list. One line with the remedy;
-  // empty: nothing does. One watch, before start().
+  // Calls `on_change`, once that is known after set_role() and at each change, with what keeps this host from seeing
+  // others or being seen: a token that is refused or lacks rights, a registration that the catalog does not list. One
+  // line with the remedy; empty: nothing does. One watch, before start().
   virtual void watch_access(std::function<void(const std::string& problem)> /*on_change*/) {}
 
   struct State {

@@ -68,6 +68,7 @@ base::Status Gateway::start() {
   await_signal();
   if (auto status = build(); !status) return status;
   begin_readiness();
+  update_role({});
   for (auto& worker : workers_) worker->start();
   if (mesh_) {
     auto address = mesh_->start();
@@ -87,6 +88,7 @@ base::Status Gateway::start() {
   if (auto status = admin_->start(); !status) return status;
   logger().info("host {} starts mesh={} boot={} workers={} link={} admin={}", bootstrap_.name, bootstrap_.mesh, boot_,
                 workers_.size(), self_.link_address.empty() ? "none" : self_.link_address, bootstrap_.admin_socket);
+  discovery_->watch_access([this](const std::string& problem) { readiness_.set("consul", problem); });
   discovery_->start([this] { boost::asio::post(main_, [this] { on_discovery_ready(); }); });
   tick();
   return {};

@@ -102,6 +102,8 @@ class Gateway {
   void on_conflict(const discovery::ServiceRecord& record);   // [discovery's thread]
   void on_same_name(const discovery::ServiceRecord& record);  // [discovery's thread]
   // Which kinds of service to watch in the catalog; `loading` counts as loaded.
+  // Tells discovery what this host does with Consul.
+  void update_role(const std::vector<plugin::Manifest>& manifests);
   void update_kinds(const plugin::Manifest* loading);
 
   const Bootstrap bootstrap_;

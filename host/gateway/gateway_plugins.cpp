@@ -284,6 +284,13 @@ void Gateway::on_same_name(const discovery::ServiceRecord& record) {
   });
 }
 
+void Gateway::update_role(const std::vector<plugin::Manifest>& manifests) {
+  auto role = access_role(bootstrap_.name, manifests);
+  role.needs.merge(settings_->kinds());
+  role.list_in_kv = !bootstrap_.plugins;
+  discovery_->set_role(std::move(role));
+}
+
 void Gateway::update_kinds(const plugin::Manifest* loading) {
   std::set<std::string> needed{"hub"};
   std::set<std::string> provided;
@@ -296,12 +303,8 @@ void Gateway::update_kinds(const plugin::Manifest* loading) {
   for (const auto& info : plugins_->list()) manifests.push_back(info.manifest);
   if (loading != nullptr) manifests.push_back(*loading);
   for (const auto& manifest : manifests) add(manifest);
-  const auto of_settings = settings_->kinds();
-  needed.insert(of_settings.begin(), of_settings.end());
-  auto role = access_role(bootstrap_.name, manifests);
-  role.needs.insert(of_settings.begin(), of_settings.end());
-  role.list_in_kv = !bootstrap_.plugins;
-  discovery_->set_role(std::move(role));
+  needed.merge(settings_->kinds());
+  update_role(manifests);
   bool routes = false;
   const auto services = registry_.snapshot();
   for (const auto& entry : services->entries) {

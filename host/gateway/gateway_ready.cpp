@@ -19,6 +19,7 @@ void Gateway::begin_readiness() {
   remove_ready_file();  // a host that was killed leaves one
   readiness_.block("discovery",
                    bootstrap_.dev ? "the host starts" : "Consul at " + bootstrap_.consul_url + " has not answered yet");
+  if (!bootstrap_.dev) readiness_.block("consul", "what Consul lets this host do is not known yet");
   readiness_.block("plugins", "the plugins of this host are not known yet");
   if (bootstrap_.require_ready == 0) return;
   require_ready_.expires_after(std::chrono::seconds(bootstrap_.require_ready));
