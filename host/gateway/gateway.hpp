@@ -101,9 +101,9 @@ class Gateway {
   base::Status check_unique(const plugin::Manifest& manifest);
   void on_conflict(const discovery::ServiceRecord& record);   // [discovery's thread]
   void on_same_name(const discovery::ServiceRecord& record);  // [discovery's thread]
-  // Which kinds of service to watch in the catalog; `loading` counts as loaded.
   // Tells discovery what this host does with Consul.
   void update_role(const std::vector<plugin::Manifest>& manifests);
+  // Which kinds of service to watch in the catalog; `loading` counts as loaded.
   void update_kinds(const plugin::Manifest* loading);
 
   const Bootstrap bootstrap_;
