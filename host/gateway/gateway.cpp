@@ -103,8 +103,7 @@ base::Status Gateway::build() {
   tasks_ = std::make_unique<TaskThread>();
   registrar_ = std::make_unique<Registrar>(registry_, *discovery_,
                                            [this] { boost::asio::post(main_, [this] { check_own_services(); }); });
-  registry_.listen(
-      [this](routing::Registry::Event event, routing::ServiceRef ref) { registrar_->on_event(event, ref); });
+  registry_.listen([this](auto event, auto refs) { registrar_->on_event(event, refs); });
   sessions_ = std::make_unique<session::Gateway>(workers_, registry_, routes_);
   if (!bootstrap_.dev) build_mesh();
   build_plugins();

@@ -16,8 +16,9 @@ void Registrar::start(HostRecord host) {
   refresh_loads();
 }
 
-void Registrar::on_event(routing::Registry::Event event, routing::ServiceRef ref) {
-  if (event != routing::Registry::Event::room) bring_up_to_date(ref);
+void Registrar::on_event(routing::Registry::Event event, std::span<const routing::ServiceRef> refs) {
+  if (event == routing::Registry::Event::room) return;
+  for (const auto ref : refs) bring_up_to_date(ref);
 }
 
 void Registrar::refresh_loads() {

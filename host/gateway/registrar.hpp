@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <span>
 #include <string>
 
 #include "discovery/discovery.hpp"
@@ -26,8 +27,8 @@ class Registrar {
 
   // From now on; registers what is up already. Once.
   void start(HostRecord host);
-  // A service of the Registry changed.
-  void on_event(routing::Registry::Event event, routing::ServiceRef ref);
+  // Services of the Registry changed.
+  void on_event(routing::Registry::Event event, std::span<const routing::ServiceRef> refs);
   // Brings the catalog's loads up to date; called every few seconds.
   void refresh_loads();
   // This host's services by id, each with the reason why it is unhealthy; empty if it is healthy.

@@ -1,5 +1,6 @@
 #include "mesh/arrivals.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <cellmesh/abi/clients.h>
@@ -23,21 +24,38 @@ void Arrivals::take(const Envelope& e, bool from_agent) {
   place(e);
 }
 
+void Arrivals::bound(routing::ClientId client, ServiceRef service) {
+  if (pairs_ < max_clients_) change(agent_of(client), [&](Agent& agent) { agent.spoke.add(client, service); });
+}
+
 void Arrivals::remember(const Envelope& e) {
-  if (e.kind == Kind::client_message) {
-    spoke_.add(e.client, e.to);
-    return;
-  }
-  called_.add(e.client, e.to);
-  if (called_.size() < kCalledMost) return;
-  called_before_ = std::move(called_);
-  called_ = ClientsSeen();
+  if (e.kind == Kind::client_message) return bound(e.client, e.to);
+  if (pairs_ >= max_clients_) return;
+  change(agent_of(e.client), [&](Agent& agent) {
+    agent.called.add(e.client, e.to);
+    if (agent.called.size() < kCalledMost) return;
+    agent.called_before = std::move(agent.called);
+    agent.called = ClientsSeen();
+  });
 }
 
 void Arrivals::forget(routing::ClientId client, ServiceRef service) {
-  spoke_.erase(client, service);
-  called_.erase(client, service);
-  called_before_.erase(client, service);
+  const auto it = agents_.find(client.agent);
+  if (it == agents_.end()) return;
+  change(it->second, [&](Agent& agent) {
+    agent.spoke.erase(client, service);
+    agent.called.erase(client, service);
+    agent.called_before.erase(client, service);
+  });
+}
+
+Arrivals::Agent& Arrivals::agent_of(routing::ClientId client) { return agents_[client.agent]; }
+
+template <class Fn>
+void Arrivals::change(Agent& agent, Fn&& fn) {
+  pairs_ -= agent.pairs();
+  fn(agent);
+  pairs_ += agent.pairs();
 }
 
 void Arrivals::place(const Envelope& e) {
@@ -100,29 +118,42 @@ void Arrivals::retry() {
 }
 
 void Arrivals::agent_gone(ServiceRef agent) {
-  const auto of_agent = [&](const ClientsSeen::Pair& pair) {
-    return agent == ServiceRef::none || pair.client.agent == agent;
-  };
-  const auto tell = [&](const ClientsSeen::Pair& pair) {
-    Envelope closed;
-    closed.kind = Kind::client_closed;
-    closed.status = CM_CLOSE_GATEWAY_LOST;
-    closed.to = pair.service;
-    closed.from = pair.client.agent;
-    closed.client = pair.client;
-    place(closed);
-  };
-  for (ClientsSeen* set : {&spoke_, &called_, &called_before_}) {
-    for (const auto& pair : set->take_if(of_agent)) {
-      forget(pair.client, pair.service);  // it may be in more than one
-      tell(pair);
+  auto gone_one = agents_.extract(agent);
+  if (!gone_one.empty()) gone(gone_one.mapped());
+}
+
+void Arrivals::all_agents_gone() {
+  auto all = std::exchange(agents_, {});
+  for (auto& [ref, agent] : all) gone(agent);
+}
+
+void Arrivals::gone(Agent& agent) {
+  pairs_ -= agent.pairs();
+  const auto all = [](const ClientsSeen::Pair&) { return true; };
+  for (ClientsSeen* set : {&agent.spoke, &agent.called, &agent.called_before}) {
+    for (const auto& pair : set->take_if(all)) {
+      // It may be in more than one.
+      agent.called.erase(pair.client, pair.service);
+      agent.called_before.erase(pair.client, pair.service);
+      Envelope closed;
+      closed.kind = Kind::client_closed;
+      closed.status = CM_CLOSE_GATEWAY_LOST;
+      closed.to = pair.service;
+      closed.from = pair.client.agent;
+      closed.client = pair.client;
+      place(closed);
     }
   }
 }
 
-void Arrivals::service_gone(ServiceRef service) {
-  for (ClientsSeen* set : {&spoke_, &called_, &called_before_}) {
-    set->take_if([&](const ClientsSeen::Pair& pair) { return pair.service == service; });
+void Arrivals::services_gone(std::span<const ServiceRef> services) {
+  const auto of_them = [&](const ClientsSeen::Pair& pair) {
+    return std::binary_search(services.begin(), services.end(), pair.service);
+  };
+  for (auto& [ref, agent] : agents_) {
+    change(agent, [&](Agent& its) {
+      for (ClientsSeen* set : {&its.spoke, &its.called, &its.called_before}) set->take_if(of_them);
+    });
   }
 }
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
+#include <unordered_map>
 
 #include "mesh/clients_seen.hpp"
 #include "mesh/envelope_store.hpp"
@@ -29,19 +31,23 @@ class Arrivals {
     ~Hooks() = default;
   };
 
-  Arrivals(const routing::Registry& registry, Hooks& hooks) : view_(registry), hooks_(hooks) {}
+  // Remembers `max_clients` pairs of a client and a service at most: no honest peer has so many.
+  Arrivals(const routing::Registry& registry, Hooks& hooks, std::size_t max_clients)
+      : view_(registry), hooks_(hooks), max_clients_(max_clients) {}
 
   // `from_agent`: the client is of an agent of the peer's.
   void take(const routing::Envelope& envelope, bool from_agent);
   // A client of the peer's was bound to a service of this host, by that service's own wish.
-  void bound(routing::ClientId client, routing::ServiceRef service) { spoke_.add(client, service); }
+  void bound(routing::ClientId client, routing::ServiceRef service);
   // Offers what waits once more.
   void retry();
 
-  // Their clients are gone with them: tells the services that knew them, once. `none`: all agents of the peer.
+  // The clients of an agent are gone with it: tells the services that knew them, once. Costs what that agent's clients
+  // do.
   void agent_gone(routing::ServiceRef agent);
-  // A service of this host is no more.
-  void service_gone(routing::ServiceRef service);
+  void all_agents_gone();
+  // Services of this host are no more; in order.
+  void services_gone(std::span<const routing::ServiceRef> services);
   // Says again which services take no more, on a new stream.
   void repeat_flow();
 
@@ -56,10 +62,20 @@ class Arrivals {
     Side side = Side::mailbox;
     friend auto operator<=>(const Target&, const Target&) = default;
   };
+  // Who is to be told of a client's end when its agent dies. That a client was only called for ends with no notice to
+  // the service when it was not bound to it, so these are kept for the last so many.
+  static constexpr std::size_t kCalledMost = 128U << 10U;
+  struct Agent {
+    ClientsSeen spoke;
+    ClientsSeen called;
+    ClientsSeen called_before;
+    [[nodiscard]] std::size_t pairs() const { return spoke.size() + called.size() + called_before.size(); }
+  };
   routing::Delivery hand_over(const routing::Envelope& envelope);
   void place(const routing::Envelope& envelope);
   void on_gone(const routing::Envelope& envelope);
   void remember(const routing::Envelope& envelope);
+  void gone(Agent& agent);
   void forget(routing::ClientId client, routing::ServiceRef service);
 
   routing::Registry::View view_;
@@ -68,12 +84,14 @@ class Arrivals {
   std::size_t parked_bytes_ = 0;
   std::uint64_t dropped_ = 0;
 
-  // Who is to be told of a client's end when its agent dies. That a client was only called for ends with no notice to
-  // the service when it was not bound to it, so these are kept for the last so many.
-  static constexpr std::size_t kCalledMost = 128U << 10U;
-  ClientsSeen spoke_;
-  ClientsSeen called_;
-  ClientsSeen called_before_;
+  Agent& agent_of(routing::ClientId client);
+  // Calls fn(agent) and keeps the count of pairs right.
+  template <class Fn>
+  void change(Agent& agent, Fn&& fn);
+
+  const std::size_t max_clients_;
+  std::unordered_map<routing::ServiceRef, Agent> agents_;
+  std::size_t pairs_ = 0;
 };
 
 }  // namespace cm::mesh

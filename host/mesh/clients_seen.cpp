@@ -7,7 +7,7 @@
 namespace cm::mesh {
 namespace {
 
-constexpr std::size_t kFewest = 64;
+constexpr std::size_t kFewest = 8;
 
 }  // namespace
 

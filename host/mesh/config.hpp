@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "mesh/wire.hpp"
+
 namespace cm::mesh {
 
 // Why two hosts are not linked. Equal to Refusal.Reason of mesh.proto.
@@ -31,6 +33,16 @@ struct Refused {
   Reason reason = Reason::none;
   std::string host;  // who refused; as it was dialed
   std::string text;  // its words: cause and cure
+};
+
+// What one peer may make this host keep; all of it is released with the peer. Each limit is far above what a mesh
+// needs: a peer that exceeds one breaks the protocol, and its link is closed with an error that names the limit.
+struct PeerLimits {
+  std::size_t max_names = kMaxRef;      // service ids that it names on one stream
+  std::size_t max_kinds = 512;          // kinds of service among these
+  std::size_t max_services = 16'384;    // services of its own that are up
+  std::size_t max_frame = kMaxFrame;    // bytes of a frame, so also of a part of one that waits for its rest
+  std::size_t max_clients = 1U << 20U;  // pairs of a client of its and a service here that the client spoke to
 };
 
 struct Config {
@@ -57,6 +69,7 @@ struct Config {
   std::size_t outbox_soft = 8U << 20U;   // bytes a link that wait or are not acknowledged: past it messages are refused
   std::size_t outbox_hard = 16U << 20U;  // and replies, closes and ends as well
   std::size_t backlog = 16U << 20U;      // bytes a link for full local services: past it the link is not read
+  PeerLimits peer;
   std::size_t max_links = 4096;
   std::size_t max_handshakes = 256;
 

@@ -1,5 +1,6 @@
 #include "mesh/frame_reader.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -13,14 +14,17 @@ Frame frame_of(std::span<const std::byte> bytes) {
 }  // namespace
 
 std::span<std::byte> FrameReader::prepare(std::span<std::byte> shared) {
-  if (!large_.empty()) return std::span(large_).subspan(large_have_);
+  if (large_size_ != 0) {
+    if (large_have_ == large_.size()) large_.resize(std::min(large_size_, std::max(kLarge, 2 * large_.size())));
+    return std::span(large_).subspan(large_have_);
+  }
   if (!tail_.empty()) std::memcpy(shared.data(), tail_.data(), tail_.size());
   data_ = shared;
   return shared.subspan(tail_.size());
 }
 
 void FrameReader::commit(std::size_t bytes) {
-  if (!large_.empty()) {
+  if (large_size_ != 0) {
     large_have_ += bytes;
     return;
   }
@@ -29,14 +33,14 @@ void FrameReader::commit(std::size_t bytes) {
 }
 
 std::optional<Frame> FrameReader::next() {
-  if (!large_.empty()) {
-    if (large_have_ < large_.size() || data_.data() == large_.data()) return std::nullopt;
+  if (large_size_ != 0) {
+    if (large_have_ < large_size_ || data_.data() == large_.data()) return std::nullopt;
     data_ = large_;  // given; keep() frees it
     return frame_of(large_);
   }
   if (bad_ || data_.size() < 4) return std::nullopt;
   const std::size_t size = get_u32(data_.data());
-  if (size < 1 || size + 4 > kMaxFrame) {
+  if (size < 1 || size + 4 > max_frame_) {
     bad_ = true;
     return std::nullopt;
   }
@@ -47,14 +51,14 @@ std::optional<Frame> FrameReader::next() {
 }
 
 void FrameReader::keep() {
-  if (!large_.empty()) {
+  if (large_size_ != 0) {
     if (data_.data() == large_.data()) reset();
     return;
   }
   if (!bad_ && data_.size() >= 4 && get_u32(data_.data()) + 4 > kLarge) {
-    large_.resize(get_u32(data_.data()) + 4);
+    large_size_ = std::size_t{get_u32(data_.data())} + 4;
     large_have_ = data_.size();
-    std::memcpy(large_.data(), data_.data(), data_.size());
+    large_.assign(data_.begin(), data_.end());
   } else {
     tail_.assign(data_.begin(), data_.end());
   }
@@ -64,7 +68,7 @@ void FrameReader::keep() {
 void FrameReader::reset() {
   tail_.clear();
   std::vector<std::byte>().swap(large_);
-  large_have_ = 0;
+  large_size_ = large_have_ = 0;
   data_ = {};
   bad_ = false;
 }

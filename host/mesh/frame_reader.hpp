@@ -16,6 +16,8 @@ namespace cm::mesh {
 //   read into prepare(shared) -> commit(bytes) -> next() until it has none -> keep()
 class FrameReader {
  public:
+  explicit FrameReader(std::size_t max_frame = kMaxFrame) : max_frame_(max_frame) {}
+
   // Where the next read goes. `shared` must stay as it is until keep(), and be of one size always.
   std::span<std::byte> prepare(std::span<std::byte> shared);
   void commit(std::size_t bytes);
@@ -30,8 +32,10 @@ class FrameReader {
  private:
   static constexpr std::size_t kLarge = 64U << 10U;  // what is kept of a smaller frame is copied for the next read
 
+  const std::size_t max_frame_;
   std::vector<std::byte> tail_;   // begin of a frame
-  std::vector<std::byte> large_;  // a frame that is being gathered
+  std::vector<std::byte> large_;  // a frame that is being gathered: grows with what has come of it
+  std::size_t large_size_ = 0;    // of that frame; 0: there is none
   std::size_t large_have_ = 0;
   std::span<std::byte> data_;  // tail and what was read
   bool bad_ = false;

@@ -28,10 +28,11 @@ Link::Link(std::shared_ptr<LinkTable> table, net::IoWorker& worker, std::string 
       host_(std::move(host)),
       queue_({config_.outbox_soft, config_.outbox_hard}),
       sender_(registry_.names()),
-      refs_(registry_.names()),
+      reader_(config_.peer.max_frame),
+      refs_(registry_.names(), config_.peer),
       remote_(registry_, host_),
       local_(registry_, sender_),
-      arrivals_(registry_, *this) {
+      arrivals_(registry_, *this, config_.peer.max_clients) {
   publish_info();
 }
 
@@ -75,10 +76,11 @@ void Link::on_room() {
   worker_.wake(shared_from_this());
 }
 
-void Link::give_way(ServiceRef service) {
-  worker_.post([self = shared_from_this(), service] {
+void Link::give_way(std::vector<ServiceRef> services) {
+  worker_.post([self = shared_from_this(), services = std::move(services)]() mutable {
     if (self->conn_) return;
-    self->withdraw(service);
+    std::sort(services.begin(), services.end());
+    self->withdraw(services);
   });
 }
 
@@ -197,9 +199,13 @@ void Link::publish_info() {
   info.rtt_ms = rtt_ms_;
   info.last_error = last_error_;
   info.worker = worker_.index();
-  remote_.for_each([&](RemoteService& s) { info.services.emplace_back(registry_.names().service_id(s.ref())); });
-  std::sort(info.services.begin(), info.services.end());
+  const bool same_services = std::exchange(services_shown_, remote_.version()) == remote_.version();
+  if (!same_services) {
+    remote_.for_each([&](RemoteService& s) { info.services.emplace_back(registry_.names().service_id(s.ref())); });
+    std::sort(info.services.begin(), info.services.end());
+  }
   const std::lock_guard lock(info_mutex_);
+  if (same_services) info.services = std::move(info_.services);
   info_ = std::move(info);
 }
 

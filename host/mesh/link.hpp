@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,8 +56,8 @@ class Link final : public RemoteHost,
   void on_local_change();
   // A local service that was full may have room.
   void on_room();
-  // Somebody else announces a service that this link holds: it lets go of it unless it is up.
-  void give_way(routing::ServiceRef service);
+  // Somebody else announces services that this link holds: it lets go of them unless it is up.
+  void give_way(std::vector<routing::ServiceRef> services);
   // Says goodbye; `done` once the peer has taken everything, or is gone.
   void stop(std::function<void()> done);
 
@@ -79,7 +80,8 @@ class Link final : public RemoteHost,
   // The peer is gone on purpose, or is not to be dealt with.
   void close_for_good(const std::string& why);
   void give_up(const std::string& why);
-  void withdraw(routing::ServiceRef service);
+  // Services of the peer's, in order and each once.
+  void withdraw(std::span<const routing::ServiceRef> services);
   void restarted();
   void expire_lost();
 
@@ -106,8 +108,10 @@ class Link final : public RemoteHost,
   void abandon_attempt();
   // Begins new streams with a process; what can be kept of the old ones for it is kept.
   void begin_streams(const std::string& boot, std::uint64_t mine, std::uint64_t theirs);
-  [[nodiscard]] bool can_resume(const std::string& boot, std::uint64_t mine, std::uint64_t theirs,
-                                std::uint64_t received) const;
+  // Returns true if a handshake names the streams that this link has with that process.
+  [[nodiscard]] bool knows_streams(const std::string& boot, std::uint64_t mine, std::uint64_t theirs) const {
+    return stream_ != 0 && boot == boot_ && mine == stream_ && theirs == peer_stream_;
+  }
 
   // link_in.cpp
   std::span<std::byte> read_space() override;
@@ -184,7 +188,9 @@ class Link final : public RemoteHost,
   std::uint64_t received_ = 0;
   std::uint64_t acked_ = 0;  // of what was received
   bool ack_due_ = false;
+  std::uint64_t peer_acked_ = 0;  // the last ack in the peer's stream; the handshake may have said more
   std::optional<std::uint64_t> pong_;
+  std::optional<routing::ServiceRef> room_;  // of which there is room again since the last read; none: several
   std::int64_t heard_ms_ = 0;
   std::int64_t pinged_ms_ = 0;
   std::int64_t broken_ms_ = 0;  // 0: up, or no streams
@@ -213,6 +219,7 @@ class Link final : public RemoteHost,
   std::uint64_t lost_ = 0;
   std::uint64_t connects_ = 0;
   std::uint64_t ticks_ = 0;
+  std::uint64_t services_shown_ = 0;  // version of remote_ that info_ lists
   std::optional<double> rtt_ms_;
 };
 

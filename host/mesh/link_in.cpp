@@ -54,6 +54,7 @@ bool Link::on_bytes(std::size_t bytes) {
     return false;
   }
   reader_.keep();
+  if (const auto service = std::exchange(room_, std::nullopt)) registry_.notify_room(*service);
   if (const auto token = std::exchange(pong_, std::nullopt)) sender_.number(FrameType::pong, *token);
   if (received_ - acked_ >= kAckEvery) send_ack();
   if (sender_.stream().unsent() > 0) dirty();
@@ -136,27 +137,44 @@ bool Link::may_speak_for(PeerRefs::Known& known) {
 base::Status Link::on_announce(std::span<const std::byte> payload) {
   pb::Announce message;
   if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return malformed("announcement");
+  std::vector<RemoteServices::Announced> services;
+  services.reserve(static_cast<std::size_t>(message.services_size()));
+  std::size_t fresh = 0;
   for (const auto& service : message.services()) {
-    const ServiceRef ref = registry_.names().find(service.id());
-    if (ref == ServiceRef::none) return base::error("it announced a service that it did not define");
     routing::ServiceEntry entry;
-    entry.ref = ref;
-    entry.kind = registry_.names().kind_of(ref);
+    entry.ref = registry_.names().find(service.id());
+    if (!refs_.defines(entry.ref)) return base::error("it announced a service that it did not define");
+    entry.kind = registry_.names().kind_of(entry.ref);
     entry.public_address = service.public_address();
     entry.gateway = service.gateway();
     entry.draining = service.draining();
     entry.unhealthy = base::as_utf8(service.unhealthy(), kMaxReason);
-    const base::Status put = remote_.announce(shared_from_this(), std::move(entry), service.frontend());
-    if (!put) {
-      base::log(Room::mesh)
-          .warn("announced twice service={} peer={} reason={}", log_value(service.id()), log_value(host_),
-                log_value(put.error().text));
-      table_->give_way(ref);
+    if (remote_.find(entry.ref) == nullptr) ++fresh;
+    services.push_back({std::move(entry), service.frontend()});
+  }
+  if (remote_.size() + fresh > config_.peer.max_services) {
+    return base::error("it announced more than " + std::to_string(config_.peer.max_services) +
+                       " services (max_services)");
+  }
+  const auto refused = remote_.announce(shared_from_this(), std::move(services));
+  if (!refused.empty()) {
+    base::log(Room::mesh)
+        .warn("announced twice peer={} services={} first={} reason={}", log_value(host_), refused.size(),
+              log_value(registry_.names().service_id(refused.front().first)), log_value(refused.front().second.text));
+    std::vector<ServiceRef> held_elsewhere;
+    for (const auto& [ref, why] : refused) held_elsewhere.push_back(ref);
+    table_->give_way(held_elsewhere);
+  }
+  for (const auto& service : message.services()) {
+    const ServiceRef ref = registry_.names().find(service.id());
+    RemoteService& known = *remote_.find(ref);
+    if (service.load_known() && !known.shadowed) {
+      registry_.set_load(ref, service.load(), LocalServices::kLoadTtlMs);
     }
-    if (service.load_known()) registry_.set_load(ref, service.load(), LocalServices::kLoadTtlMs);
-    EnvelopeStore& held = remote_.find(ref)->held;
-    held_bytes_ -= held.bytes();
-    for (; !held.empty(); held.pop()) sender_.envelope(held.front());
+    held_bytes_ -= known.held.bytes();
+    for (; !known.held.empty(); known.held.pop()) {
+      if (!sender_.envelope(known.held.front())) ++lost_;
+    }
   }
   if (broken_ms_ != 0 && !remote_.any_lost()) broken_ms_ = 0;
   update_load();
@@ -165,11 +183,15 @@ base::Status Link::on_announce(std::span<const std::byte> payload) {
 
 base::Status Link::on_withdraw(std::span<const std::byte> payload) {
   if (payload.size() % 4 != 0) return malformed("withdrawal");
+  std::vector<ServiceRef> services;
   for (; !payload.empty(); payload = payload.subspan(4)) {
     const auto* known = refs_.find(static_cast<ServiceRef>(get_u32(payload.data())));
     if (known == nullptr) return base::error("it withdrew a service that it did not define");
-    withdraw(known->ref);
+    services.push_back(known->ref);
   }
+  std::sort(services.begin(), services.end());
+  services.erase(std::unique(services.begin(), services.end()), services.end());
+  withdraw(services);
   return {};
 }
 
@@ -191,17 +213,24 @@ base::Status Link::on_peer_flow(std::span<const std::byte> payload, bool open) {
   if (known == nullptr) return base::error("it stopped a service that it did not define");
   RemoteService* service = remote_.find(known->ref);
   if (service == nullptr) return {};
-  service->set_open(static_cast<Side>(payload[4]), open);
-  if (open) registry_.notify_room(known->ref);
+  // Told at the end of the read: who hears of it looks at everything that waits.
+  if (service->set_open(static_cast<Side>(payload[4]), open) && open) {
+    room_ = !room_ || *room_ == known->ref ? known->ref : ServiceRef::none;
+  }
   return {};
 }
 
 base::Status Link::on_ack(std::uint64_t offset) {
-  // One of the connection before may come once more.
-  if (offset < sender_.stream().end() - sender_.stream().size()) return {};
-  if (!sender_.stream().on_acked(offset)) return base::error("it acknowledged what was never sent");
+  OutStream& stream = sender_.stream();
+  if (offset < std::exchange(peer_acked_, offset)) return base::error("its acknowledgements go backwards");
+  // An ack that was on its way when the connection broke comes again, and the handshake has said more.
+  if (offset < stream.acked()) return {};
+  if (!stream.on_acked(offset)) {
+    return base::error(offset > stream.most_sent() ? "it acknowledged what was never sent"
+                                                   : "it acknowledged a part of a frame");
+  }
   update_load();
-  if (stopping_ && sender_.stream().size() == 0) finish_stop();
+  if (stopping_ && stream.size() == 0) finish_stop();
   return {};
 }
 
@@ -218,9 +247,9 @@ base::Status Link::on_pong(std::uint64_t token) {
 
 void Link::on_goodbye(std::span<const std::byte> payload) {
   pb::Goodbye goodbye;
-  (void)goodbye.ParseFromArray(payload.data(), static_cast<int>(payload.size()));
-  const std::string why = "the peer closed the link: " + goodbye.text();
-  const bool orderly = goodbye.reason() == pb::Refusal::STOPPING;
+  const bool parsed = goodbye.ParseFromArray(payload.data(), static_cast<int>(payload.size()));
+  const std::string why = "the peer closed the link: " + (parsed ? goodbye.text() : "malformed goodbye");
+  const bool orderly = parsed && goodbye.reason() == pb::Refusal::STOPPING;
   base::log(Room::mesh)
       .log(orderly ? spdlog::level::info : spdlog::level::err, "link closed peer={} reason={}", log_value(host_),
            log_value(why));

@@ -153,25 +153,27 @@ void Link::give_up(const std::string& why) {
         .log(lost > 0 || !remote_.empty() ? spdlog::level::warn : spdlog::level::info,
              "peer given up peer={} reason={} messages_lost={}", log_value(host_), log_value(why), lost);
   }
-  arrivals_.agent_gone(ServiceRef::none);
+  arrivals_.all_agents_gone();
   remote_.withdraw_all();
   held_bytes_ = 0;
   sender_.reset();
   refs_.reset();
   local_.reset();
-  stream_ = peer_stream_ = received_ = 0;
+  stream_ = peer_stream_ = received_ = peer_acked_ = 0;
   confirmed_ = false;
   broken_ms_ = 0;
   update_load();
 }
 
-void Link::withdraw(ServiceRef ref) {
-  RemoteService* service = remote_.find(ref);
-  if (service == nullptr) return;
-  held_bytes_ -= service->held.bytes();
-  lost_ += service->held.count();
-  arrivals_.agent_gone(ref);
-  remote_.withdraw(ref);
+void Link::withdraw(std::span<const ServiceRef> services) {
+  for (const ServiceRef ref : services) {
+    const RemoteService* service = remote_.find(ref);
+    if (service == nullptr) continue;
+    held_bytes_ -= service->held.bytes();
+    lost_ += service->held.count();
+    arrivals_.agent_gone(ref);
+  }
+  remote_.withdraw(services);
   update_load();
 }
 
@@ -187,21 +189,24 @@ void Link::restarted() {
   });
   lost_ += lost;
   base::log(Room::mesh).warn("peer restarted peer={} messages_lost={}", log_value(host_), lost);
-  arrivals_.agent_gone(ServiceRef::none);
+  arrivals_.all_agents_gone();
   remote_.lose_all();
   if (broken_ms_ == 0) broken_ms_ = worker_.now_ms();
 }
 
 void Link::expire_lost() {
   std::uint64_t dropped = 0;
+  std::size_t services = 0;
+  std::string_view first;
   remote_.for_each([&](RemoteService& service) {
     if (!service.lost) return;
+    if (services++ == 0) first = registry_.names().service_id(service.ref());
     dropped += service.held.count();
     held_bytes_ -= service.held.bytes();
-    base::log(Room::mesh)
-        .warn("service did not come back service={} peer={} messages_lost={}",
-              registry_.names().service_id(service.ref()), log_value(host_), service.held.count());
   });
+  base::log(Room::mesh)
+      .warn("services did not come back peer={} services={} first={} messages_lost={}", log_value(host_), services,
+            log_value(first), dropped);
   lost_ += dropped;
   remote_.withdraw_lost();
   broken_ms_ = 0;

@@ -33,6 +33,10 @@ Task<void> write_and_close(std::shared_ptr<Opening> opening, std::string frame) 
   opening->abandon();
 }
 
+std::string wrong_offset(std::uint64_t received) {
+  return "at byte " + std::to_string(received) + ", which is not the end of a frame that was sent";
+}
+
 // A welcome says of its sender what a hello says.
 pb::Hello hello_of(const pb::Welcome& welcome) {
   pb::Hello hello;
@@ -100,10 +104,12 @@ Task<void> Link::dial([[maybe_unused]] std::shared_ptr<Link> self, std::shared_p
   std::optional<std::uint64_t> resume_at;
   if (!objection && welcome.resumed()) {
     resume_at = welcome.received();
-    if (!can_resume(welcome.boot(), stream_, welcome.stream(), welcome.received())) {
+    if (!knows_streams(welcome.boot(), stream_, welcome.stream())) {
       objection = refusal(pb::Refusal::PROTOCOL, "a welcome that resumes streams which are not");
-      give_up(objection->text());
+    } else if (!sender_.stream().can_resume_at(welcome.received())) {
+      objection = refusal(pb::Refusal::PROTOCOL, "a welcome that resumes " + wrong_offset(welcome.received()));
     }
+    if (objection) give_up(objection->text());
   }
   if (!objection && !welcome.resumed() && welcome.stream() == 0) {
     objection = refusal(pb::Refusal::PROTOCOL, "a welcome without a stream");
@@ -205,7 +211,13 @@ void Link::admit(std::shared_ptr<Opening> opening, const pb::Hello& hello) {
   abandon_attempt();
   close_connection();  // the peer knows that it is broken, this side did not yet
   std::optional<std::uint64_t> resume_at;
-  if (can_resume(hello.boot(), hello.peer_stream(), hello.stream(), hello.received())) {
+  if (knows_streams(hello.boot(), hello.peer_stream(), hello.stream())) {
+    if (!sender_.stream().can_resume_at(hello.received())) {
+      const std::string what = "a hello that resumes " + wrong_offset(hello.received());
+      refuse(std::move(opening), refusal(pb::Refusal::PROTOCOL, what));
+      give_up("the peer broke the protocol: " + what);
+      return;
+    }
     resume_at = hello.received();
   } else if (hello.next_stream() != 0) {
     begin_streams(hello.boot(), new_stream(), hello.next_stream());
@@ -242,9 +254,10 @@ Task<void> Link::welcome([[maybe_unused]] std::shared_ptr<Link> self, std::share
   const base::Result<OpeningFrame> answer = co_await opening->read();
   if (attempt_ != opening) co_return;
   pb::Refusal refused;
+  pb::Go go;
   if (!answer) {
     dial_failed(answer.error().text, {});
-  } else if (answer->type == FrameType::go) {
+  } else if (answer->type == FrameType::go && answer->major == kMajor && go.ParseFromString(answer->body)) {
     establish(opening, resume_at, false);
   } else if (answer->type == FrameType::refuse && refused.ParseFromString(answer->body)) {
     on_refused(refused, opening->peer());
@@ -268,11 +281,6 @@ void Link::abandon_attempt() {
   attempt_.reset();
 }
 
-bool Link::can_resume(const std::string& boot, std::uint64_t mine, std::uint64_t theirs, std::uint64_t received) const {
-  return stream_ != 0 && boot == boot_ && mine == stream_ && theirs == peer_stream_ &&
-         sender_.stream().can_resume_at(received);
-}
-
 void Link::begin_streams(const std::string& boot, std::uint64_t mine, std::uint64_t theirs) {
   if (stream_ != 0 && boot != boot_) {
     restarted();
@@ -284,7 +292,7 @@ void Link::begin_streams(const std::string& boot, std::uint64_t mine, std::uint6
   local_.reset();
   stream_ = mine;
   peer_stream_ = theirs;
-  received_ = acked_ = 0;
+  received_ = acked_ = peer_acked_ = 0;
   confirmed_ = false;
   boot_ = boot;
   if (broken_ms_ == 0) broken_ms_ = worker_.now_ms();

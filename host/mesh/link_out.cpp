@@ -87,7 +87,7 @@ void Link::sync_local() {
   if (stream_ != 0) local_.announce();
   drain_queue();
   if (stream_ == 0) return;
-  for (const auto gone : local_.withdraw()) arrivals_.service_gone(gone);
+  if (const auto gone = local_.withdraw(); !gone.empty()) arrivals_.services_gone(gone);
   dirty();
 }
 

@@ -119,12 +119,18 @@ bool LinkTable::is_up(const std::string& host) const {
   return it != links_.end() && it->second->up();
 }
 
-void LinkTable::give_way(routing::ServiceRef service) const {
-  const auto entry = registry_.find(service);
-  if (!entry || entry->host.empty()) return;
+void LinkTable::give_way(std::span<const routing::ServiceRef> services) const {
+  const auto snapshot = registry_.snapshot();
+  std::map<std::string, std::vector<routing::ServiceRef>> by_host;
+  for (const auto service : services) {
+    const auto* entry = snapshot->find(service);
+    if (entry != nullptr && !entry->host.empty()) by_host[entry->host].push_back(service);
+  }
   const std::lock_guard lock(mutex_);
-  const auto it = links_.find(entry->host);
-  if (it != links_.end()) it->second->give_way(service);
+  for (auto& [host, its] : by_host) {
+    const auto it = links_.find(host);
+    if (it != links_.end()) it->second->give_way(std::move(its));
+  }
 }
 
 void LinkTable::close() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,8 +52,8 @@ class LinkTable : public std::enable_shared_from_this<LinkTable> {
   // True when the link is out of the table: nobody wants it.
   bool forget(const Link& link);
   [[nodiscard]] bool is_up(const std::string& host) const;
-  // Somebody else announces a service that a link which is not up still holds: it is taken from it.
-  void give_way(routing::ServiceRef service) const;
+  // Somebody else announces services that links which are not up still hold: they are taken from these.
+  void give_way(std::span<const routing::ServiceRef> services) const;
 
   // No link is made any more.
   void close();

@@ -1,5 +1,6 @@
 #include "mesh/local_services.hpp"
 
+#include <algorithm>
 #include <span>
 
 #include "mesh.pb.h"
@@ -35,7 +36,7 @@ void LocalServices::announce() {
       continue;
     }
     known = now;
-    sender_.define(entry.ref);
+    if (sender_.wire_ref(entry.ref) == 0) continue;
     auto& service = *message.add_services();
     service.set_id(std::string(names_.service_id(entry.ref)));
     service.set_frontend(now.frontend);
@@ -60,9 +61,10 @@ std::vector<routing::ServiceRef> LocalServices::withdraw() {
     if (entry == nullptr || !entry->host.empty()) gone.push_back(ref);
   }
   if (gone.empty()) return gone;
+  std::sort(gone.begin(), gone.end());
   std::vector<std::byte> payload(4 * gone.size());
   for (std::size_t i = 0; i < gone.size(); ++i) {
-    put_u32(payload.data() + 4 * i, static_cast<std::uint32_t>(gone[i]));
+    put_u32(payload.data() + 4 * i, sender_.wire_ref(gone[i]));
     announced_.erase(gone[i]);
   }
   sender_.frame(FrameType::withdraw, payload);
@@ -81,7 +83,7 @@ void LocalServices::send_loads(std::int64_t now_ms) {
     known.load_due_ms = now_ms + kLoadRefreshMs;
     const std::size_t at = payload.size();
     payload.resize(at + 12);
-    put_u32(payload.data() + at, static_cast<std::uint32_t>(ref));
+    put_u32(payload.data() + at, sender_.wire_ref(ref));
     put_u64(payload.data() + at + 4, load);
   }
   if (!payload.empty()) sender_.frame(FrameType::loads, payload);

@@ -19,7 +19,7 @@ class LocalServices {
 
   // Announces what came up or changed.
   void announce();
-  // Withdraws what went away, and says what that was.
+  // Withdraws what went away, and says what that was, in order.
   std::vector<routing::ServiceRef> withdraw();
   // Sends the loads that changed, and each now and then so that the peer keeps believing it.
   void send_loads(std::int64_t now_ms);

@@ -28,14 +28,18 @@ struct Mesh::Impl {
       : table(std::make_shared<LinkTable>(std::move(config), std::move(workers), registry)),
         greeter(std::make_shared<Greeter>(table, *table->workers().front())) {}
 
-  void on_event(Registry::Event event, ServiceRef ref) const {
+  void on_event(Registry::Event event, std::span<const ServiceRef> refs) const {
     if (event == Registry::Event::room) {
       table->for_each([](Link& link) { link.on_room(); });
       return;
     }
     if (event != Registry::Event::down) {
-      const auto entry = table->registry().find(ref);
-      if (entry && !entry->host.empty()) return;
+      const auto services = table->registry().snapshot();
+      const bool all_remote = std::all_of(refs.begin(), refs.end(), [&](ServiceRef ref) {
+        const auto* entry = services->find(ref);
+        return entry != nullptr && !entry->host.empty();
+      });
+      if (all_remote) return;
     }
     table->for_each([](Link& link) { link.on_local_change(); });
   }
@@ -56,8 +60,8 @@ struct Mesh::Impl {
 
 Mesh::Mesh(Config config, std::vector<net::IoWorker*> workers, Registry& registry)
     : impl_(std::make_shared<Impl>(std::move(config), std::move(workers), registry)) {
-  registry.listen([weak = std::weak_ptr(impl_)](Registry::Event event, ServiceRef ref) {
-    if (const auto impl = weak.lock()) impl->on_event(event, ref);
+  registry.listen([weak = std::weak_ptr(impl_)](Registry::Event event, std::span<const ServiceRef> refs) {
+    if (const auto impl = weak.lock()) impl->on_event(event, refs);
   });
 }
 

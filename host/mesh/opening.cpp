@@ -1,5 +1,6 @@
 #include "mesh/opening.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -19,6 +20,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 constexpr std::size_t kPreamble = 8;  // magic, major, minor
+constexpr std::size_t kReadStep = 16U << 10U;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable_t<Executor>{});
 
 }  // namespace
@@ -79,10 +81,15 @@ Task<base::Result<OpeningFrame>> Opening::read() {
   if (payload < kPreamble || payload > kMaxOpening || get_u32(head.data() + kFrameHead) != kMagic) {
     co_return base::error("handshake: what came is not of a cellmesh link");
   }
-  OpeningFrame frame{static_cast<FrameType>(head[4]), get_u16(head.data() + kFrameHead + 4),
-                     get_u16(head.data() + kFrameHead + 6), std::string(payload - kPreamble, '\0')};
-  {
-    const auto buffer = asio::buffer(frame.body);
+  OpeningFrame frame{static_cast<FrameType>(head[4]),
+                     get_u16(head.data() + kFrameHead + 4),
+                     get_u16(head.data() + kFrameHead + 6),
+                     {}};
+  // Grows with what comes: who only says that much will come takes no memory.
+  while (frame.body.size() < payload - kPreamble) {
+    const std::size_t have = frame.body.size();
+    frame.body.resize(std::min(payload - kPreamble, have + kReadStep));
+    const auto buffer = asio::buffer(frame.body.data() + have, frame.body.size() - have);
     const auto [ec, size] = co_await asio::async_read(socket_, buffer, kToken);
     if (ec) co_return failed("handshake", ec);
   }

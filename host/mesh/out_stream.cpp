@@ -7,6 +7,11 @@
 #include "mesh/wire.hpp"
 
 namespace cm::mesh {
+namespace {
+
+constexpr std::size_t kLength = 4;  // what a frame begins with
+
+}  // namespace
 
 void OutStream::append(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -78,6 +83,21 @@ void OutStream::drop_front() {
   }
 }
 
+std::uint32_t OutStream::length_at(std::uint64_t offset) const {
+  std::size_t run = 0;
+  const std::byte* bytes = at(offset, run);
+  if (run >= kLength) return get_u32(bytes);
+  std::byte length[kLength];
+  copy(offset, length);
+  return get_u32(length);
+}
+
+bool OutStream::is_frame_end(std::uint64_t offset) const {
+  std::uint64_t end = acked_;
+  while (end < offset && end_ - end >= kLength) end += kLength + length_at(end);
+  return end == offset;
+}
+
 void OutStream::copy(std::uint64_t offset, std::span<std::byte> to) const {
   while (!to.empty()) {
     std::size_t run = 0;
@@ -91,12 +111,10 @@ void OutStream::copy(std::uint64_t offset, std::span<std::byte> to) const {
 
 void OutStream::for_each_frame(const std::function<void(std::span<const std::byte>, bool)>& fn) const {
   std::vector<std::byte> frame;
-  for (std::uint64_t offset = acked_; offset < end_;) {
-    std::byte length[4];
-    copy(offset, length);
-    frame.resize(get_u32(length));
-    copy(offset + 4, frame);
-    offset += 4 + frame.size();
+  for (std::uint64_t offset = acked_; end_ - offset >= kLength;) {
+    frame.resize(length_at(offset));
+    copy(offset + kLength, frame);
+    offset += kLength + frame.size();
     fn(frame, offset <= most_sent_);
   }
 }

@@ -1,16 +1,18 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "mesh/config.hpp"
 #include "routing/names.hpp"
 
 namespace cm::mesh {
 
-// What a peer means by its numbers for services: its ref -> this process's. Owned by a link, on its io worker; begins
-// anew with each stream.
+// What a peer means by its numbers for services: its ref -> this process's, which it holds in Names. Owned by a link,
+// on its io worker; begins anew with each stream.
 class PeerRefs {
  public:
   struct Known {
@@ -19,7 +21,10 @@ class PeerRefs {
     std::uint64_t cleared = 0;
   };
 
-  explicit PeerRefs(routing::Names& names) : names_(names) {}
+  PeerRefs(routing::Names& names, const PeerLimits& limits) : names_(names), limits_(limits) {}
+  ~PeerRefs() { reset(); }
+  PeerRefs(const PeerRefs&) = delete;
+  PeerRefs& operator=(const PeerRefs&) = delete;
 
   // Refused: a number or an id that no honest peer has, a number with two meanings, too many.
   base::Status define(std::uint32_t wire_ref, std::string_view id);
@@ -28,11 +33,19 @@ class PeerRefs {
     const auto i = static_cast<std::size_t>(wire_ref);
     return i < known_.size() && known_[i].ref != routing::ServiceRef::none ? &known_[i] : nullptr;
   }
+  // Returns true if the peer has defined this process's `ref`.
+  [[nodiscard]] bool defines(routing::ServiceRef ref) const {
+    const auto i = static_cast<std::size_t>(ref);
+    return i < is_defined_.size() && is_defined_[i];
+  }
   void reset();
 
  private:
   routing::Names& names_;
+  const PeerLimits limits_;
   std::vector<Known> known_;
+  std::vector<bool> is_defined_;  // by this process's refs
+  std::set<routing::KindRef> kinds_;
   std::size_t defined_ = 0;
 };
 

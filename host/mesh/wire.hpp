@@ -54,9 +54,8 @@ inline constexpr std::size_t kMaxClientBody = 65'533;
 inline constexpr std::size_t kMaxBody = (4U << 20U) + (64U << 10U);
 inline constexpr std::size_t kMaxFrame = kFrameHead + kEnvelopeHead + kMaxBody;
 inline constexpr std::size_t kMaxOpening = 256U << 10U;  // payload
-// Refs that one stream may define, and the largest.
-inline constexpr std::size_t kMaxDefines = 1U << 16U;
-inline constexpr std::uint32_t kMaxRef = 1U << 20U;
+// Refs that one stream may define: they are 1 to this.
+inline constexpr std::uint32_t kMaxRef = 1U << 16U;
 inline constexpr std::size_t kMaxServiceId = 256;
 
 // The largest body that an envelope of this kind may have.

@@ -237,7 +237,7 @@ void Service::on_hub_message(const Envelope& e) {
   const auto id = static_cast<std::uint16_t>(in.msg_id());
   if (received->of_host && id == StatusReports::kMessageId) StatusReports::apply(registry(), view_.get(), in.body());
   if (!received->subscription.of_plugin) return;
-  const auto from = static_cast<cm_service>(names().service(in.from()));
+  const auto from = static_cast<cm_service>(names().mention(in.from()));
   const auto& [handler, cookie, of_plugin, at] = received->subscription;
   if (live_->channel_ext == nullptr || live_->channel_ext->on_channel == nullptr) {
     // A plugin without channels knows these as the plain messages that they carry.

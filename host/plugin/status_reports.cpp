@@ -50,7 +50,7 @@ void StatusReports::apply(routing::Registry& registry, const routing::Registry::
                           std::string_view body) {
   proto::SvcStatusACK report;
   if (!report.ParseFromArray(body.data(), static_cast<int>(body.size()))) return;
-  const auto* entry = snapshot.find(registry.names().service(report.svc_id()));
+  const auto* entry = snapshot.find(registry.names().find(report.svc_id()));
   // What runs here told its load itself, and that does not expire.
   if (entry == nullptr || entry->host.empty()) return;
   registry.set_load(entry->ref, static_cast<std::uint64_t>(std::max(report.user_count(), 0)), kBelievedMs);

@@ -15,18 +15,6 @@ std::int64_t steady_ms() {
       .count();
 }
 
-void index(Registry::Snapshot& s) {
-  std::sort(s.entries.begin(), s.entries.end(), [](const auto& a, const auto& b) { return a.ref < b.ref; });
-  s.by_ref.assign(s.entries.empty() ? 0 : static_cast<std::size_t>(s.entries.back().ref) + 1, 0);
-  s.by_kind.clear();
-  for (std::uint32_t i = 0; i < s.entries.size(); ++i) {
-    s.by_ref[static_cast<std::size_t>(s.entries[i].ref)] = i + 1;
-    const auto kind = static_cast<std::size_t>(s.entries[i].kind);
-    if (s.by_kind.size() <= kind) s.by_kind.resize(kind + 1);
-    s.by_kind[kind].push_back(i);
-  }
-}
-
 bool is_known(const Registry::Load& load, std::int64_t now) {
   return load.valid_until_ms.load(std::memory_order_relaxed) > now;
 }
@@ -85,58 +73,116 @@ Delivery Registry::deliver(const Snapshot& snapshot, const Envelope& envelope) {
   return to != nullptr ? to->deliver(envelope) : Delivery::gone;
 }
 
-base::Status Registry::put(ServiceEntry entry) {
-  Event event = Event::up;
-  const ServiceRef ref = entry.ref;
-  {
-    const std::lock_guard change(change_mutex_);
-    auto next = std::make_shared<Snapshot>(*snapshot());
-    Entry full;
-    static_cast<ServiceEntry&>(full) = std::move(entry);
-    const auto it =
-        std::find_if(next->entries.begin(), next->entries.end(), [&](const Entry& e) { return e.ref == ref; });
-    if (it == next->entries.end()) {
-      full.load = std::make_shared<Load>();
-      next->entries.push_back(std::move(full));
-    } else {
-      if (it->host != full.host) {
-        return base::error("the service " + std::string(names_.service_id(ref)) + " is up already on host " +
-                           (it->host.empty() ? "(this one)" : it->host) +
-                           "; give one of the two another --index or --group");
-      }
-      full.load = it->load;
-      *it = std::move(full);
-      event = Event::changed;
+std::size_t Registry::Entries::next(std::size_t i) const {
+  for (; i < chunks_.size() * kChunk; ++i) {
+    const Chunk* const chunk = chunks_[i / kChunk].get();
+    if (chunk == nullptr) {
+      i += kChunk - 1 - i % kChunk;
+    } else if (chunk->slots[i % kChunk].ref != ServiceRef::none) {
+      return i;
     }
-    publish(std::move(next));
   }
-  notify(event, ref);
+  return i;
+}
+
+Registry::Entry& Registry::Entries::slot(ServiceRef ref, std::uint64_t version) {
+  const auto i = static_cast<std::size_t>(ref);
+  if (i / kChunk >= chunks_.size()) chunks_.resize(i / kChunk + 1);
+  auto& chunk = chunks_[i / kChunk];
+  if (chunk == nullptr) {
+    chunk = std::make_shared<Chunk>();
+    chunk->version = version;
+  } else if (chunk->version != version) {
+    chunk = std::make_shared<Chunk>(*chunk);
+    chunk->version = version;
+  }
+  return chunk->slots[i % kChunk];
+}
+
+const std::vector<ServiceRef>& Registry::Kinds::operator[](std::size_t kind) const {
+  static const std::vector<ServiceRef> kNone;
+  return lists_[kind] != nullptr ? *lists_[kind] : kNone;
+}
+
+Registry::Entry& Registry::Change::slot(ServiceRef ref) {
+  if (!next_) {
+    next_ = std::make_shared<Snapshot>(*current_);
+    ++next_->version;
+  }
+  return next_->entries.slot(ref, next_->version);
+}
+
+base::Status Registry::Change::put(ServiceEntry entry) {
+  const ServiceRef ref = entry.ref;
+  const Entry* const known = find(ref);
+  if (known != nullptr && known->host != entry.host) {
+    return base::error("the service " + std::string(registry_.names_.service_id(ref)) + " is up already on host " +
+                       (known->host.empty() ? "(this one)" : known->host) +
+                       "; give one of the two another --index or --group");
+  }
+  const bool fresh = known == nullptr;
+  Entry& there = slot(ref);
+  static_cast<ServiceEntry&>(there) = std::move(entry);
+  if (fresh) {
+    there.load = std::make_shared<Load>();
+    added_[there.kind].push_back(ref);
+    ++next_->entries.size_;
+  }
+  events_.emplace_back(fresh ? Event::up : Event::changed, ref);
   return {};
 }
 
-bool Registry::update(ServiceRef ref, const std::function<void(ServiceEntry&)>& change_entry) {
-  {
-    const std::lock_guard change(change_mutex_);
-    auto next = std::make_shared<Snapshot>(*snapshot());
-    const auto it =
-        std::find_if(next->entries.begin(), next->entries.end(), [&](const Entry& e) { return e.ref == ref; });
-    if (it == next->entries.end()) return false;
-    change_entry(*it);
-    publish(std::move(next));
-  }
-  notify(Event::changed, ref);
+bool Registry::Change::update(ServiceRef ref, const std::function<void(ServiceEntry&)>& change) {
+  if (find(ref) == nullptr) return false;
+  change(slot(ref));
+  events_.emplace_back(Event::changed, ref);
   return true;
 }
 
-bool Registry::remove(ServiceRef ref) {
-  {
-    const std::lock_guard change(change_mutex_);
-    auto next = std::make_shared<Snapshot>(*snapshot());
-    if (std::erase_if(next->entries, [&](const Entry& e) { return e.ref == ref; }) == 0) return false;
-    publish(std::move(next));
-  }
-  notify(Event::down, ref);
+bool Registry::Change::remove(ServiceRef ref) {
+  const Entry* const known = find(ref);
+  if (known == nullptr) return false;
+  (void)added_[known->kind];
+  slot(ref) = {};
+  --next_->entries.size_;
+  events_.emplace_back(Event::down, ref);
   return true;
+}
+
+void Registry::change(const std::function<void(Change&)>& fn) {
+  std::vector<std::pair<Event, ServiceRef>> events;
+  {
+    const std::lock_guard lock(change_mutex_);
+    Change change(*this, snapshot());
+    fn(change);
+    if (change.next_) publish(change);
+    events = std::move(change.events_);
+  }
+  std::vector<ServiceRef> same;
+  for (std::size_t i = 0; i < events.size();) {
+    const Event event = events[i].first;
+    same.clear();
+    for (; i < events.size() && events[i].first == event; ++i) same.push_back(events[i].second);
+    notify(event, same);
+  }
+}
+
+base::Status Registry::put(ServiceEntry entry) {
+  base::Status status;
+  change([&](Change& change) { status = change.put(std::move(entry)); });
+  return status;
+}
+
+bool Registry::update(ServiceRef ref, const std::function<void(ServiceEntry&)>& change_entry) {
+  bool found = false;
+  change([&](Change& change) { found = change.update(ref, change_entry); });
+  return found;
+}
+
+bool Registry::remove(ServiceRef ref) {
+  bool found = false;
+  change([&](Change& change) { found = change.remove(ref); });
+  return found;
 }
 
 void Registry::set_load(ServiceRef ref, std::uint64_t users, std::uint32_t ttl_ms) {
@@ -196,21 +242,34 @@ const Registry::Entry* Registry::pick(const Snapshot& snapshot, KindRef kind, bo
   return taken;
 }
 
-void Registry::listen(std::function<void(Event, ServiceRef)> listener) { listeners_.push_back(std::move(listener)); }
+void Registry::listen(Listener listener) { listeners_.push_back(std::move(listener)); }
 
-void Registry::notify_room(ServiceRef ref) const { notify(Event::room, ref); }
+void Registry::notify_room(ServiceRef ref) const { notify(Event::room, std::span(&ref, 1)); }
 
-void Registry::publish(std::shared_ptr<Snapshot> next) {
-  next->version = version_.load(std::memory_order_relaxed) + 1;
-  index(*next);
+void Registry::publish(Change& change) {
+  Snapshot& next = *change.next_;
+  for (auto& [kind, added] : change.added_) {
+    const auto k = static_cast<std::size_t>(kind);
+    auto& lists = next.by_kind.lists_;
+    if (lists.size() <= k) lists.resize(k + 1);
+    std::sort(added.begin(), added.end());
+    std::vector<ServiceRef> merged;
+    std::set_union(next.by_kind[k].begin(), next.by_kind[k].end(), added.begin(), added.end(),
+                   std::back_inserter(merged));
+    std::erase_if(merged, [&](ServiceRef ref) {
+      const Entry* const entry = next.find(ref);
+      return entry == nullptr || entry->kind != kind;
+    });
+    lists[k] = merged.empty() ? nullptr : std::make_shared<const std::vector<ServiceRef>>(std::move(merged));
+  }
   SnapshotPtr old;  // dies after the lock: it may be the last owner of a destination
   const std::lock_guard lock(mutex_);
-  old = std::exchange(current_, SnapshotPtr(std::move(next)));
+  old = std::exchange(current_, SnapshotPtr(std::move(change.next_)));
   version_.store(current_->version, std::memory_order_release);
 }
 
-void Registry::notify(Event event, ServiceRef ref) const {
-  for (const auto& listener : listeners_) listener(event, ref);
+void Registry::notify(Event event, std::span<const ServiceRef> refs) const {
+  for (const auto& listener : listeners_) listener(event, refs);
 }
 
 }  // namespace cm::routing

@@ -1,13 +1,17 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/held.hpp"
@@ -31,7 +35,7 @@ struct ServiceEntry {
 };
 
 // All services that this host can reach: its own and those of linked hosts. Readers hold an immutable snapshot; each
-// change makes the next one.
+// change makes the next one, which shares with the one before whatever stayed the same.
 class Registry {
  public:
   struct Load {
@@ -48,15 +52,79 @@ class Registry {
   struct Entry : ServiceEntry {
     std::shared_ptr<Load> load;
   };
-  struct Snapshot {
-    std::uint64_t version = 0;
-    std::vector<Entry> entries;                       // sorted by ref
-    std::vector<std::uint32_t> by_ref;                // ServiceRef -> index in entries + 1; 0: not up
-    std::vector<std::vector<std::uint32_t>> by_kind;  // KindRef -> indices in entries
+
+  // The entries of a snapshot by ref, in chunks. Walks in the order of refs.
+  class Entries {
+   public:
+    class Iterator {
+     public:
+      using iterator_category = std::forward_iterator_tag;
+      using value_type = Entry;
+      using difference_type = std::ptrdiff_t;
+      using pointer = const Entry*;
+      using reference = const Entry&;
+      Iterator() = default;
+      reference operator*() const { return *entries_->find(static_cast<ServiceRef>(at_)); }
+      pointer operator->() const { return &**this; }
+      Iterator& operator++() {
+        at_ = entries_->next(at_ + 1);
+        return *this;
+      }
+      Iterator operator++(int) { return std::exchange(*this, std::next(*this)); }
+      friend bool operator==(const Iterator& a, const Iterator& b) { return a.at_ == b.at_; }
+
+     private:
+      friend class Entries;
+      Iterator(const Entries& entries, std::size_t at) : entries_(&entries), at_(at) {}
+      const Entries* entries_ = nullptr;
+      std::size_t at_ = 0;
+    };
+
     [[nodiscard]] const Entry* find(ServiceRef ref) const {
       const auto i = static_cast<std::size_t>(ref);
-      return i < by_ref.size() && by_ref[i] != 0 ? &entries[by_ref[i] - 1] : nullptr;
+      if (i / kChunk >= chunks_.size() || chunks_[i / kChunk] == nullptr) return nullptr;
+      const Entry& entry = chunks_[i / kChunk]->slots[i % kChunk];
+      return entry.ref != ServiceRef::none ? &entry : nullptr;
     }
+    // Not for one that is not there.
+    const Entry& operator[](ServiceRef ref) const { return *find(ref); }
+    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] bool empty() const { return size_ == 0; }
+    [[nodiscard]] Iterator begin() const { return {*this, next(0)}; }
+    [[nodiscard]] Iterator end() const { return {*this, chunks_.size() * kChunk}; }
+
+   private:
+    friend class Registry;
+    static constexpr std::size_t kChunk = 64;
+    struct Chunk {
+      std::uint64_t version = 0;  // of the snapshot that it was made for, which alone may change it
+      std::array<Entry, kChunk> slots;
+    };
+    // The first index from `i` on that has an entry.
+    [[nodiscard]] std::size_t next(std::size_t i) const;
+    // The slot of a ref, in a chunk of this version's own.
+    Entry& slot(ServiceRef ref, std::uint64_t version);
+
+    std::vector<std::shared_ptr<Chunk>> chunks_;
+    std::size_t size_ = 0;
+  };
+
+  // The refs of a snapshot's entries by kind, each kind's in order.
+  class Kinds {
+   public:
+    [[nodiscard]] std::size_t size() const { return lists_.size(); }
+    const std::vector<ServiceRef>& operator[](std::size_t kind) const;
+
+   private:
+    friend class Registry;
+    std::vector<std::shared_ptr<const std::vector<ServiceRef>>> lists_;  // KindRef -> refs; null: none
+  };
+
+  struct Snapshot {
+    std::uint64_t version = 0;
+    Entries entries;
+    Kinds by_kind;
+    [[nodiscard]] const Entry* find(ServiceRef ref) const { return entries.find(ref); }
   };
   using SnapshotPtr = base::Held<Snapshot>;
 
@@ -88,6 +156,33 @@ class Registry {
   // Hands an envelope to the service or to the clients that `envelope.to` names, as its kind says. [any thread]
   static Delivery deliver(const Snapshot& snapshot, const Envelope& envelope);
 
+  enum class Event { up, down, changed, room };
+
+  // Several changes that are made as one: readers see all of them or none, and the cost is that of what changes. Lives
+  // during change().
+  class Change {
+   public:
+    // As those of Registry.
+    base::Status put(ServiceEntry entry);
+    bool update(ServiceRef ref, const std::function<void(ServiceEntry&)>& change);
+    bool remove(ServiceRef ref);
+
+   private:
+    friend class Registry;
+    Change(const Registry& registry, SnapshotPtr current) : registry_(registry), current_(std::move(current)) {}
+    [[nodiscard]] const Entry* find(ServiceRef ref) const { return next_ ? next_->find(ref) : current_->find(ref); }
+    Entry& slot(ServiceRef ref);
+
+    const Registry& registry_;
+    const SnapshotPtr current_;
+    std::shared_ptr<Snapshot> next_;                    // null: nothing changed yet
+    std::map<KindRef, std::vector<ServiceRef>> added_;  // of each kind whose list changes
+    std::vector<std::pair<Event, ServiceRef>> events_;
+  };
+  // Calls fn, then publishes what it changed and tells the listeners. fn must not use the registry otherwise.
+  // [any thread]
+  void change(const std::function<void(Change&)>& fn);
+
   // Adds a service, or replaces what is known of it. Refused when it is up already on another host. [any thread]
   base::Status put(ServiceEntry entry);
   // Changes what is known of a service that is up; false when it is not. [any thread]
@@ -107,22 +202,22 @@ class Registry {
   // (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"). [any thread]
   [[nodiscard]] static const Entry* pick(const Snapshot& snapshot, KindRef kind, bool with_frontend = false);
 
-  enum class Event { up, down, changed, room };
-  // `listener` is called after every change, on the thread that made it, without a lock held; `room`: a destination
-  // that answered `full` has room again (ref: which service, or none for several). Listeners are added before threads
-  // start and stay. [main thread]
-  void listen(std::function<void(Event, ServiceRef)> listener);
+  using Listener = std::function<void(Event, std::span<const ServiceRef>)>;
+  // `listener` is called after every change, on the thread that made it, without a lock held, with all services that
+  // the change did the same to; `room`: a destination that answered `full` has room again (which service, or `none` for
+  // several). Listeners are added before threads start and stay. [main thread]
+  void listen(Listener listener);
   // A destination has room again: tells the listeners. [any thread]
   void notify_room(ServiceRef ref) const;
 
   [[nodiscard]] Names& names() const { return names_; }
 
  private:
-  void publish(std::shared_ptr<Snapshot> next);
-  void notify(Event event, ServiceRef ref) const;
+  void publish(Change& change);
+  void notify(Event event, std::span<const ServiceRef> refs) const;
 
   Names& names_;
-  std::vector<std::function<void(Event, ServiceRef)>> listeners_;  // constant after the threads start
+  std::vector<Listener> listeners_;  // constant after the threads start
   std::atomic<std::uint64_t> version_{0};
   mutable std::mutex mutex_;  // guards current_
   std::mutex change_mutex_;   // one change at a time

@@ -70,11 +70,11 @@ Gateway::Gateway(const std::vector<std::unique_ptr<net::IoWorker>>& workers, Reg
       }
     }
   });
-  registry.listen([weak = std::weak_ptr(state_)](Registry::Event event, ServiceRef service) {
+  registry.listen([weak = std::weak_ptr(state_)](Registry::Event event, std::span<const ServiceRef> services) {
     const auto state = weak.lock();
     if (!state) return;
     for (const auto& table : state->tables) {
-      if (event == Registry::Event::down) table->service_lost(service);
+      if (event == Registry::Event::down) table->services_lost(services);
       if (event == Registry::Event::room) table->room();
     }
   });

@@ -212,7 +212,11 @@ void Session::release() {
 }
 
 void Session::services_lost(std::span<const ServiceRef> lost) {
-  for (const ServiceRef service : lost) lose(service, true);
+  std::vector<ServiceRef> known;  // losing one changes the list
+  state_.peers.for_each([&](const Peers::Peer& peer) {
+    if (std::binary_search(lost.begin(), lost.end(), peer.service)) known.push_back(peer.service);
+  });
+  for (const ServiceRef service : known) lose(service, true);
 }
 
 void Session::lose(ServiceRef lost, bool may_return) {

@@ -62,10 +62,10 @@ bool SessionTable::is_full() {
   return true;
 }
 
-void SessionTable::service_lost(ServiceRef service) {
+void SessionTable::services_lost(std::span<const ServiceRef> services) {
   {
     const std::lock_guard lock(mutex_);
-    lost_.push_back(service);
+    lost_.insert(lost_.end(), services.begin(), services.end());
   }
   worker_.wake(shared_from_this());
 }
@@ -341,6 +341,7 @@ void SessionTable::rebind_lost() {
     lost.swap(lost_);
   }
   if (lost.empty()) return;
+  std::sort(lost.begin(), lost.end());
   for (const auto& shard : shards_) {
     for (std::size_t i = shard->sessions.size(); i-- > 0;) shard->sessions[i]->services_lost(lost);
   }

@@ -55,7 +55,7 @@ class SessionTable final : public net::Wakeable,
   routing::Delivery put(const routing::Envelope& envelope);
   // put() would answer `full` to a message; then the registry's `room` event will come.
   [[nodiscard]] bool is_full();
-  void service_lost(routing::ServiceRef service);
+  void services_lost(std::span<const routing::ServiceRef> services);
   // Somebody who answered `full` has room again.
   void room();
   [[nodiscard]] const Counters& counters() const { return counters_; }

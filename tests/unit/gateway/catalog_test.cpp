@@ -29,8 +29,7 @@ struct RegistrarTest : ::testing::Test {
   Registrar registrar{registry, discovery, [this] { ++changes; }};
 
   void SetUp() override {
-    registry.listen(
-        [this](routing::Registry::Event event, routing::ServiceRef ref) { registrar.on_event(event, ref); });
+    registry.listen([this](auto event, auto refs) { registrar.on_event(event, refs); });
   }
   void put(const char* id, const char* host = "", const char* address = "") {
     routing::ServiceEntry entry;

@@ -56,9 +56,10 @@ class Host {
       workers_.push_back(std::make_unique<net::IoWorker>(i));
       raw_workers_.push_back(workers_.back().get());
     }
-    registry.listen([this](Registry::Event event, ServiceRef) {
+    registry.listen([this](Registry::Event event, std::span<const ServiceRef> refs) {
+      ++events;
       if (event == Registry::Event::room) ++rooms;
-      if (event == Registry::Event::down) ++downs;
+      if (event == Registry::Event::down) downs += refs.size();
     });
     mesh = std::make_unique<Mesh>(std::move(config), raw_workers_, registry);
     for (const auto& worker : workers_) worker->start();
@@ -138,6 +139,7 @@ class Host {
   std::unique_ptr<Mesh> mesh;
   std::atomic<std::uint64_t> rooms{0};
   std::atomic<std::uint64_t> downs{0};
+  std::atomic<std::uint64_t> events{0};  // of the registry: how often listeners were called
   [[nodiscard]] net::IoWorker& worker(unsigned i) { return *workers_[i]; }
 
  private:

@@ -106,7 +106,7 @@ TEST_F(Liar, ARefHasALimit) {
 
 TEST_F(Liar, AServiceIdHasAForm) {
   peer->define(10, "no such form");
-  expect_closed("not of the form");
+  expect_closed("write it as name#index@group");
 }
 
 TEST_F(Liar, NobodySpeaksForAnotherHostsService) {
@@ -163,6 +163,33 @@ TEST_F(Liar, FramesOfTheHandshakeDoNotComeTwice) {
 TEST_F(Liar, WhatWasNeverSentIsNotAcknowledged) {
   peer->send(FrameType::ack, RawPeer::u64(1'000'000'000));
   expect_closed("never sent");
+}
+
+TEST_F(Liar, APartOfAFrameIsNotAcknowledged) {
+  peer->send(FrameType::ack, RawPeer::u64(3));
+  expect_closed("acknowledged a part of a frame");
+}
+
+TEST_F(Liar, AcknowledgementsDoNotGoBackwards) {
+  ASSERT_TRUE(peer->read());
+  const auto first = peer->received();
+  peer->send(FrameType::ack, RawPeer::u64(first));
+  peer->send(FrameType::ack, RawPeer::u64(first));
+  peer->send(FrameType::ack, RawPeer::u64(0));
+  expect_closed("backwards");
+}
+
+TEST_F(Liar, WhatIsAnnouncedWasDefinedByThePeer) {
+  pb::Announce announce;
+  announce.add_services()->set_id("hub#0@t");  // this host knows it, by another peer
+  peer->send(FrameType::announce, announce);
+  expect_closed("announced a service that it did not define");
+}
+
+TEST_F(Liar, AMalformedGoodbyeEndsTheLink) {
+  peer->send(FrameType::goodbye, "\xff\xff\xff");
+  EXPECT_TRUE(wait_until([&] { return !a->sees("agent#0@t"); }));
+  EXPECT_NE(a->link("liar").last_error.find("malformed goodbye"), std::string::npos);
 }
 
 TEST_F(Liar, NumbersHaveTheirSize) {

@@ -1,6 +1,7 @@
 // The parts of a link, without io.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 #include <set>
@@ -42,23 +43,36 @@ std::string drain(OutStream& stream, std::size_t most) {
   return out;
 }
 
+std::string frame_of(const std::string& payload) {
+  std::string frame(kFrameHead, '\0');
+  encode_frame_head(reinterpret_cast<std::byte*>(frame.data()), FrameType::ping, payload.size());
+  return frame + payload;
+}
+
 TEST(OutStream, SendsAndResendsTheSameBytes) {
   std::minstd_rand random{1};
   OutStream stream;
-  std::string all;   // ever appended
-  std::string peer;  // what the other side has
+  std::string all;                     // ever appended
+  std::string peer;                    // what the other side has
+  std::vector<std::uint64_t> ends{0};  // of frames
   std::uint64_t acked = 0;
+  const auto some_end = [&] {  // of a frame that the peer has
+    const auto from = std::lower_bound(ends.begin(), ends.end(), acked);
+    const auto to = std::upper_bound(ends.begin(), ends.end(), peer.size());
+    return from[static_cast<std::ptrdiff_t>(random() % static_cast<unsigned>(to - from))];
+  };
   for (int i = 0; i < 5000; ++i) {
-    const std::string more = random_text(random, random() % (i % 100 == 0 ? 200'000 : 500));
+    const std::string more = frame_of(random_text(random, random() % (i % 100 == 0 ? 200'000 : 500)));
     stream.append(bytes_of(more));
     all += more;
+    ends.push_back(all.size());
     peer += drain(stream, random() % 100'000);
     if (random() % 3 == 0) {
-      acked += random() % (peer.size() - acked + 1);
+      acked = some_end();
       ASSERT_TRUE(stream.on_acked(acked));
     }
     if (random() % 50 == 0) {  // a break: some of what was sent is lost
-      const std::uint64_t got = acked + random() % (peer.size() - acked + 1);
+      const std::uint64_t got = some_end();
       peer.resize(got);
       ASSERT_TRUE(stream.resume_at(got));
       acked = got;
@@ -71,16 +85,44 @@ TEST(OutStream, SendsAndResendsTheSameBytes) {
   EXPECT_EQ(stream.size(), 0U);
 }
 
-TEST(OutStream, RefusesOffsetsThatCannotBe) {
+TEST(OutStream, TakesOffsetsAtFrameEndsOnly) {
+  const std::vector<std::size_t> sizes{0, 1, 100, OutStream::kChunk - 3, 7, 3 * OutStream::kChunk, 2};
   OutStream stream;
-  stream.append(bytes_of(std::string(100, 'x')));
-  EXPECT_FALSE(stream.on_acked(1));  // not sent
+  std::vector<std::uint64_t> ends{0};
+  for (const auto size : sizes) {
+    const std::string frame = frame_of(std::string(size, '\0'));  // as a length, what is in it would end at once
+    stream.append(bytes_of(frame));
+    ends.push_back(ends.back() + frame.size());
+  }
+  while (stream.unsent() > 0) (void)drain(stream, 1U << 20U);
+  for (const auto end : ends) {
+    for (const std::uint64_t wrong : {end - 1, end + 1, end + 3, end + 4}) {
+      const bool is_end = std::find(ends.begin(), ends.end(), wrong) != ends.end();
+      ASSERT_EQ(stream.can_resume_at(wrong), is_end && wrong >= end) << wrong;
+      if (!is_end) {
+        ASSERT_FALSE(stream.on_acked(wrong)) << wrong;
+        ASSERT_FALSE(stream.resume_at(wrong)) << wrong;
+      }
+    }
+    ASSERT_TRUE(stream.on_acked(end)) << end;
+    std::size_t frames = 0;
+    stream.for_each_frame([&](std::span<const std::byte>, bool) { ++frames; });
+    ASSERT_EQ(frames, static_cast<std::size_t>(ends.end() - std::find(ends.begin(), ends.end(), end)) - 1);
+  }
+}
+
+TEST(OutStream, RefusesOffsetsThatCannotBe) {
+  const std::string frame = frame_of(std::string(15, 'x'));  // 20 bytes
+  OutStream stream;
+  for (int i = 0; i < 5; ++i) stream.append(bytes_of(frame));
+  EXPECT_FALSE(stream.on_acked(20));  // not sent
   (void)drain(stream, 50);
   EXPECT_TRUE(stream.on_acked(20));
-  EXPECT_FALSE(stream.on_acked(10));
-  EXPECT_FALSE(stream.resume_at(51));
-  EXPECT_TRUE(stream.resume_at(30));
-  EXPECT_TRUE(stream.can_resume_at(50));  // it was sent once
+  EXPECT_FALSE(stream.on_acked(0));
+  EXPECT_FALSE(stream.resume_at(60));  // sent in part
+  EXPECT_FALSE(stream.resume_at(0xFFFF'FFFF'FFFF'FFFF));
+  EXPECT_TRUE(stream.resume_at(20));
+  EXPECT_TRUE(stream.can_resume_at(40));  // it was sent once
 }
 
 TEST(FrameReader, CutsAnyReadsIntoTheSameFrames) {
@@ -129,6 +171,35 @@ TEST(FrameReader, ALengthThatNoFrameHasIsBad) {
     EXPECT_FALSE(reader.next());
     EXPECT_TRUE(reader.bad());
   }
+}
+
+TEST(FrameReader, TakesMemoryForALargeFrameAsItComes) {
+  FrameReader reader;
+  std::vector<std::byte> shared(256U << 10U);
+  put_u32(reader.prepare(shared).data(), static_cast<std::uint32_t>(kMaxFrame - 4));
+  reader.commit(4);
+  EXPECT_FALSE(reader.next());
+  reader.keep();
+  std::size_t have = 4;
+  while (have < kMaxFrame) {
+    const auto space = reader.prepare(shared);
+    ASSERT_LE(space.size(), std::max<std::size_t>(have, 64U << 10U));
+    have += space.size();
+    reader.commit(space.size());
+    ASSERT_EQ(reader.next().has_value(), have == kMaxFrame);
+    reader.keep();
+  }
+  EXPECT_EQ(have, kMaxFrame);
+  EXPECT_FALSE(reader.bad());
+}
+
+TEST(FrameReader, HasTheLimitItWasGiven) {
+  FrameReader reader(100);
+  std::vector<std::byte> shared(1024);
+  put_u32(reader.prepare(shared).data(), 97);
+  reader.commit(4);
+  EXPECT_FALSE(reader.next());
+  EXPECT_TRUE(reader.bad());
 }
 
 TEST(ClientsSeen, IsASetOfPairs) {
@@ -254,9 +325,28 @@ TEST(Sender, DefinesAServiceBeforeItsFirstUseAndOnce) {
   EXPECT_EQ(count, 3U);
 }
 
+TEST(Sender, HasRefsOfItsOwnAndHoldsTheirNames) {
+  routing::Names names;
+  for (int i = 0; i < 1000; ++i) (void)names.service("other#" + std::to_string(i) + "@t");
+  const auto remote = names.hold("game#0@t").value();
+  Sender sender(names);
+  Envelope e;
+  e.to = remote;
+  ASSERT_TRUE(sender.envelope(e));
+  EXPECT_EQ(sender.wire_ref(remote), 1U);
+  EXPECT_EQ(sender.wire_ref(names.find("other#7@t")), 2U);
+  names.release(remote);
+  EXPECT_EQ(names.counts().idle, 0U);
+  std::vector<ServiceRef> to;
+  sender.for_each_envelope([&](const Envelope& kept, bool) { to.push_back(kept.to); });
+  EXPECT_EQ(to, std::vector{remote});
+  sender.reset();
+  EXPECT_EQ(names.counts().idle, 1U);
+}
+
 TEST(PeerRefs, AreBounded) {
   routing::Names names;
-  PeerRefs refs(names);
+  PeerRefs refs(names, {});
   EXPECT_FALSE(refs.define(0, "a#0@t"));
   EXPECT_FALSE(refs.define(kMaxRef + 1, "a#0@t"));
   EXPECT_FALSE(refs.define(1, std::string(10'000, 'x')));
@@ -266,10 +356,36 @@ TEST(PeerRefs, AreBounded) {
   EXPECT_EQ(refs.find(static_cast<ServiceRef>(kMaxRef))->ref, names.service("a#0@t"));
   EXPECT_EQ(refs.find(static_cast<ServiceRef>(7)), nullptr);
   EXPECT_EQ(refs.find(static_cast<ServiceRef>(0xFFFF'FFFF)), nullptr);
-  for (std::uint32_t i = 1; i < kMaxDefines; ++i) {
-    ASSERT_TRUE(refs.define(i, "s#" + std::to_string(i) + "@t"));
+}
+
+TEST(PeerRefs, LimitsAreNamed) {
+  routing::Names names;
+  PeerLimits limits;
+  limits.max_names = 100;
+  limits.max_kinds = 10;
+  PeerRefs refs(names, limits);
+  for (std::uint32_t i = 1; i <= 10; ++i) ASSERT_TRUE(refs.define(i, "k" + std::to_string(i) + "#0@t"));
+  EXPECT_NE(refs.define(11, "more#0@t").error().text.find("max_kinds"), std::string::npos);
+  for (std::uint32_t i = 11; i <= 100; ++i) ASSERT_TRUE(refs.define(i, "k1#" + std::to_string(i) + "@t"));
+  EXPECT_NE(refs.define(101, "k1#0@t").error().text.find("max_names"), std::string::npos);
+  EXPECT_EQ(names.counts().held, 100U);
+}
+
+TEST(PeerRefs, ReleaseTheirNames) {
+  routing::Names names;
+  {
+    PeerRefs refs(names, {});
+    ASSERT_TRUE(refs.define(1, "a#0@t"));
+    ASSERT_TRUE(refs.define(2, "b#0@t"));
+    EXPECT_TRUE(refs.defines(names.find("a#0@t")));
+    EXPECT_EQ(names.counts().held, 2U);
+    refs.reset();
+    EXPECT_FALSE(refs.defines(names.find("a#0@t")));
+    EXPECT_EQ(names.counts().held, 0U);
+    ASSERT_TRUE(refs.define(1, "b#0@t"));
   }
-  EXPECT_FALSE(refs.define(kMaxDefines, "over#0@t"));
+  EXPECT_EQ(names.counts().held, 0U);
+  EXPECT_EQ(names.counts().idle, 2U);
 }
 
 }  // namespace

@@ -62,8 +62,11 @@ class RawPeer {
     Got got{static_cast<FrameType>(at[4]), std::string(get_u32(at) - 1, '\0')};
     boost::asio::read(socket_, boost::asio::buffer(got.payload), ec);
     if (ec) return std::nullopt;
+    if (got.type >= FrameType::envelope) received_ += kFrameHead + got.payload.size();
     return got;
   }
+  // Bytes of the other side's stream that were read.
+  [[nodiscard]] std::uint64_t received() const { return received_; }
   // The next frame of a type, whatever comes before it.
   std::optional<std::string> read(FrameType type) {
     while (auto got = read()) {
@@ -132,6 +135,7 @@ class RawPeer {
   boost::asio::io_context context_;
   boost::asio::ip::tcp::socket socket_;
   boost::system::error_code ignored_;
+  std::uint64_t received_ = 0;
 };
 
 }  // namespace cm::mesh

@@ -137,7 +137,9 @@ Rig::Rig()
   manifest.name = "puppet";
   manifest.version = "1.0.0";
   ears_ = RegistryEars::listen(registry);
-  registry.listen([this](auto event, auto ref) { events.push({event, ref}); });
+  registry.listen([this](auto event, auto refs) {
+    for (const auto ref : refs) events.push({event, ref});
+  });
 }
 
 Rig::~Rig() {

@@ -166,13 +166,59 @@ TEST_F(RegistryTest, PickTakesWhatIsNotReachableOnlyWhenNoOtherIsThere) {
 
 TEST_F(RegistryTest, ListenersHearUpChangedAndDown) {
   std::vector<Registry::Event> events;
-  registry.listen([&](Registry::Event event, ServiceRef) { events.push_back(event); });
+  registry.listen([&](Registry::Event event, std::span<const ServiceRef>) { events.push_back(event); });
   ASSERT_TRUE(registry.put(entry("game#0@dev")));
   ASSERT_TRUE(registry.put(entry("game#0@dev")));
   registry.remove(names.service("game#0@dev"));
   registry.notify_room(ServiceRef::none);
   using E = Registry::Event;
   EXPECT_EQ(events, (std::vector<E>{E::up, E::changed, E::down, E::room}));
+}
+
+TEST_F(RegistryTest, ManyChangesAtOnceAreOneSnapshotAndToldOnce) {
+  ASSERT_TRUE(registry.put(entry("game#0@dev")));
+  auto twin = entry("game#0@dev");
+  twin.host = "other";
+  std::vector<std::pair<Registry::Event, std::size_t>> told;
+  registry.listen(
+      [&](Registry::Event event, std::span<const ServiceRef> refs) { told.emplace_back(event, refs.size()); });
+  const auto version = (*registry.snapshot()).version;
+  registry.change([&](Registry::Change& change) {
+    for (int i = 1; i < 100; ++i) EXPECT_TRUE(change.put(entry("game#" + std::to_string(i) + "@dev")));
+    EXPECT_FALSE(change.put(twin));
+    EXPECT_TRUE(change.update(names.service("game#5@dev"), [](ServiceEntry& e) { e.draining = true; }));
+    EXPECT_TRUE(change.remove(names.service("game#7@dev")));
+    EXPECT_FALSE(change.remove(names.service("game#7@dev")));
+    EXPECT_FALSE(registry.find(names.service("game#1@dev"))) << "not yet";
+  });
+  const auto now = registry.snapshot();
+  EXPECT_EQ(now->version, version + 1);
+  EXPECT_EQ(now->entries.size(), 99U);
+  EXPECT_EQ(now->by_kind[static_cast<std::size_t>(names.kind("game"))].size(), 99U);
+  EXPECT_TRUE(now->find(names.service("game#5@dev"))->draining);
+  EXPECT_EQ(now->find(names.service("game#7@dev")), nullptr);
+  using E = Registry::Event;
+  EXPECT_EQ(told, (std::vector<std::pair<E, std::size_t>>{{E::up, 99}, {E::changed, 1}, {E::down, 1}}));
+  registry.change([](Registry::Change&) {});
+  EXPECT_EQ((*registry.snapshot()).version, version + 1);
+}
+
+TEST_F(RegistryTest, ASnapshotSharesWhatStayedTheSame) {
+  constexpr int kServices = 12'000;
+  registry.change([&](Registry::Change& change) {
+    for (int i = 0; i < kServices; ++i) EXPECT_TRUE(change.put(entry("game#" + std::to_string(i) + "@dev")));
+  });
+  const auto before = registry.snapshot();
+  ASSERT_TRUE(registry.put(entry("chat#0@dev")));
+  const auto now = registry.snapshot();
+  std::size_t copied = 0;
+  std::size_t seen = 0;
+  for (const auto& e : before->entries) {
+    ++seen;
+    if (now->find(e.ref) != &e) ++copied;
+  }
+  EXPECT_EQ(seen, static_cast<std::size_t>(kServices));
+  EXPECT_LT(copied, 100U);
 }
 
 TEST_F(RegistryTest, AViewSeesEveryChangeWhileOthersMakeThem) {

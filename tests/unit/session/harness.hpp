@@ -54,8 +54,8 @@ class SessionTest : public testing::Test {
  protected:
   void SetUp() override {
     worker.start();
-    registry.listen([this](routing::Registry::Event event, ServiceRef service) {
-      if (event == routing::Registry::Event::down) table->service_lost(service);
+    registry.listen([this](routing::Registry::Event event, std::span<const ServiceRef> services) {
+      if (event == routing::Registry::Event::down) table->services_lost(services);
       if (event == routing::Registry::Event::room) table->room();
       if (event == routing::Registry::Event::room) ++rooms;
     });
