@@ -11,7 +11,7 @@ namespace cm::gateway {
 namespace {
 
 constexpr std::string_view kPrefix = "cellmesh/routes/";
-constexpr int kTries = 5;
+constexpr int kTries = 20;  // while others change the same key
 
 std::string key_of(const std::string& service) { return std::string(kPrefix) + service; }
 
@@ -45,13 +45,16 @@ void RouteSync::start() {
 void RouteSync::on_change(const discovery::Discovery::KvMap& values, bool lost) {
   const auto old = routes_.all();
   std::vector<routing::ServiceRoutes> next;
+  std::vector<routing::ServiceRoutes> outdated;  // in the KV; these are newer
   for (const auto& [key, entry] : values) {
     const std::string service = key.substr(kPrefix.size());
     if (service.empty()) continue;
-    lost_.erase(service);
+    const bool was_lost = lost_.erase(service) != 0 || lost;
     auto parsed = routing::ServiceRoutes::parse(service, entry.value);
     if (parsed) {
-      next.push_back(std::move(*parsed));
+      auto newer = newer_than(*parsed, old, was_lost);
+      if (newer) outdated.push_back(*newer);
+      next.push_back(newer ? std::move(*newer) : std::move(*parsed));
       continue;
     }
     logger().warn("{}; {} key={}", parsed.error().text, old.contains(service) ? "the old ones stay" : "it has none",
@@ -73,6 +76,39 @@ void RouteSync::on_change(const discovery::Discovery::KvMap& values, bool lost) 
   for (const auto& text : refused) logger().warn("{}", text);
   if (routes_.all() != old) changed();
   for (const auto& routes : missing_in(values)) try_publish(routes, std::nullopt, kTries);
+  for (const auto& routes : outdated) try_publish(routes, std::nullopt, kTries);
+}
+
+std::optional<routing::ServiceRoutes> RouteSync::newer_than(
+    const routing::ServiceRoutes& in_kv, const std::map<std::string, routing::ServiceRoutes>& in_force, bool lost) {
+  std::optional<routing::ServiceRoutes> newest;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto it = published_.find(in_kv.service); it != published_.end()) newest = it->second;
+  }
+  if (newest && !newer_version(newest->version, in_kv.version)) {
+    say_if_different(in_kv, *newest);
+    newest.reset();
+  }
+  const auto known = lost ? in_force.find(in_kv.service) : in_force.end();
+  if (known != in_force.end() && newer_version(known->second.version, newest ? newest->version : in_kv.version)) {
+    newest = known->second;
+  }
+  return newest;
+}
+
+// Once for each value.
+void RouteSync::say_if_different(const routing::ServiceRoutes& in_kv, const routing::ServiceRoutes& of_plugin) {
+  if (routing::ServiceRoutes{in_kv.service, in_kv.version, of_plugin.rules} == in_kv) return;
+  const std::string value = in_kv.to_json();
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(said_[in_kv.service], value) == value) return;
+  }
+  logger().warn(
+      "the KV's routes of {} (version {}) differ from those of the plugin here ({}) and stay; a newer version of the "
+      "plugin or `cellmesh ctl routes push {}` replaces them",
+      in_kv.service, in_kv.version, of_plugin.version, in_kv.service);
 }
 
 void RouteSync::write_back(const routing::ServiceRoutes& routes) {
@@ -158,35 +194,38 @@ void RouteSync::try_publish(const routing::ServiceRoutes& routes, const std::opt
         return;
       }
       const bool ours = before && *old == *before;
-      if (!ours && !newer_version(routes.version, old->version)) {
-        if (old->rules.size() != routes.rules.size() ||
-            !(routing::ServiceRoutes{routes.service, old->version, routes.rules} == *old)) {
-          logger().info(
-              "the KV's routes of {} (version {}) differ from the plugin's ({}) and stay; `cellmesh ctl routes push "
-              "{}` "
-              "replaces them",
-              routes.service, old->version, routes.version, routes.service);
-        }
-        return;
-      }
+      if (!ours && !newer_version(routes.version, old->version)) return say_if_different(*old, routes);
       version = there->version;
     }
-    discovery_.put_if(key_of(routes.service), routes.to_json(), version,
-                      [this, routes, before, tries](const base::Status& status) {
-                        if (status) {
-                          logger().info("routes published service={} version={} rules={}", routes.service,
-                                        routes.version, routes.rules.size());
-                        } else if (tries > 1) {
-                          try_publish(routes, before, tries - 1);
-                        } else {
-                          logger().warn("cannot publish the routes of {}: {}", routes.service, status.error().text);
-                        }
-                      });
+    discovery_.put_if(
+        key_of(routes.service), routes.to_json(), version, [this, routes, before, tries](const base::Status& status) {
+          if (status) {
+            logger().info("routes published service={} version={} rules={}", routes.service, routes.version,
+                          routes.rules.size());
+          } else if (tries > 1 && status.error().text.find(discovery::kChangedMeanwhile) != std::string::npos) {
+            try_publish(routes, before, tries - 1);
+          } else {
+            logger().warn("cannot publish the routes of {}: {}", routes.service, status.error().text);
+          }
+        });
   });
 }
 
 void RouteSync::push(const routing::ServiceRoutes& routes, discovery::Discovery::Done done) {
-  discovery_.put(key_of(routes.service), routes.to_json(), std::move(done));
+  routing::ServiceRoutes pushed = routes;
+  const auto raise_to = [&](const std::map<std::string, routing::ServiceRoutes>& known) {
+    const auto it = known.find(routes.service);
+    if (it != known.end() && newer_version(it->second.version, pushed.version)) pushed.version = it->second.version;
+  };
+  raise_to(routes_.all());
+  {
+    const std::lock_guard lock(mutex_);
+    raise_to(published_);
+  }
+  if (pushed.version != routes.version) {
+    logger().info("routes pushed as of the version known service={} version={}", routes.service, pushed.version);
+  }
+  discovery_.put(key_of(routes.service), pushed.to_json(), std::move(done));
 }
 
 }  // namespace cm::gateway

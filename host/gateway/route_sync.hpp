@@ -18,7 +18,12 @@ namespace cm::gateway {
 [[nodiscard]] bool newer_version(std::string_view a, std::string_view b);
 
 // Keeps Routes equal to `cellmesh/routes/<service>` in the KV, and publishes there what loaded plugins bring. A broken
-// value is refused with a warning and the service's old routes stay. [any thread]
+// value is refused with a warning and the service's old routes stay.
+//
+// Of several versions of a plugin in the mesh the newest one's routes win, whichever host writes last: a host that
+// finds routes in the KV that are older than its plugin's replaces them. What an operator pushes counts as the newest
+// version known, and so stays until a newer one is loaded. Of two builds of one version the routes that came first
+// stay; both hosts say so. [any thread]
 class RouteSync {
  public:
   // `on_changed`: the route table changed. [discovery's thread, or that of publish()]
@@ -36,13 +41,19 @@ class RouteSync {
   void replace(const routing::ServiceRoutes& before, const routing::ServiceRoutes& now);
   // The plugin is unloaded: its routes stay in the KV, but are not this host's to keep there any more.
   void retract(const std::string& service);
-  // Writes them whatever stands there.
+  // Writes them whatever stands there, as of the newest version known if theirs is older.
   void push(const routing::ServiceRoutes& routes, discovery::Discovery::Done done);
 
  private:
   void on_change(const discovery::Discovery::KvMap& values, bool lost);
   void write_back(const routing::ServiceRoutes& routes);
   std::vector<routing::ServiceRoutes> missing_in(const discovery::Discovery::KvMap& values);
+  // What this host has for a service and is newer than what the KV has: its plugin's, or, when the KV lost something,
+  // what was in force.
+  std::optional<routing::ServiceRoutes> newer_than(const routing::ServiceRoutes& in_kv,
+                                                   const std::map<std::string, routing::ServiceRoutes>& in_force,
+                                                   bool lost);
+  void say_if_different(const routing::ServiceRoutes& in_kv, const routing::ServiceRoutes& of_plugin);
   void changed();
   // `before`: they may be replaced whatever their version.
   void try_publish(const routing::ServiceRoutes& routes, const std::optional<routing::ServiceRoutes>& before,
@@ -54,6 +65,7 @@ class RouteSync {
   std::set<std::string> lost_;  // services whose routes the KV lost and does not have again yet; discovery's thread
   std::mutex mutex_;            // guards all below
   std::map<std::string, routing::ServiceRoutes> published_;  // by plugins of this host
+  std::map<std::string, std::string> said_;                  // what of the KV was last said to differ, by service
 };
 
 }  // namespace cm::gateway

@@ -27,6 +27,10 @@ struct RouteSyncTest : ::testing::Test {
     discovery.run();
   }
   RouteMode chat() { return (*routes.table()).find(29052).mode; }
+  void somebody_writes(const ServiceRoutes& value) {
+    discovery.put("cellmesh/routes/game", value.to_json(), [](const base::Status&) {});
+    discovery.run();
+  }
   std::string in_kv() {
     return discovery.kv.contains("cellmesh/routes/game") ? discovery.kv["cellmesh/routes/game"].value : "";
   }
@@ -89,6 +93,85 @@ TEST_F(RouteSyncTest, TheNewerPluginVersionWins) {
   sync.publish(game("1.9.0"));
   discovery.run();
   EXPECT_EQ(chat(), RouteMode::pass);
+}
+
+TEST_F(RouteSyncTest, AnOlderHostThatWritesLaterIsReplaced) {
+  sync.publish(game("1.1.0"));
+  discovery.run();
+  somebody_writes(game("1.0.0", RouteMode::pass));  // the KV had lost them, say, and that host was first
+  EXPECT_EQ(in_kv(), game("1.1.0").to_json());
+  EXPECT_EQ(chat(), RouteMode::auth);
+}
+
+TEST_F(RouteSyncTest, AnOlderPluginHereLeavesANewerOnesRoutes) {
+  somebody_writes(game("1.1.0"));
+  sync.publish(game("1.0.0", RouteMode::pass));
+  discovery.run();
+  somebody_writes(game("1.2.0"));
+  EXPECT_EQ(in_kv(), game("1.2.0").to_json());
+  EXPECT_EQ(chat(), RouteMode::auth);
+}
+
+TEST_F(RouteSyncTest, OfTwoThatPublishAtOnceTheNewerOneWins) {
+  sync.publish(game("1.1.0"));  // looks first, and sees nothing
+  discovery.put("cellmesh/routes/game", game("1.2.0", RouteMode::pass).to_json(), [](const base::Status&) {});
+  discovery.run();
+  EXPECT_EQ(in_kv(), game("1.2.0", RouteMode::pass).to_json());
+  sync.publish(game("1.3.0"));
+  discovery.put("cellmesh/routes/game", game("1.2.5", RouteMode::pass).to_json(), [](const base::Status&) {});
+  discovery.run();
+  EXPECT_EQ(in_kv(), game("1.3.0").to_json());
+}
+
+TEST_F(RouteSyncTest, AHostThatWasRolledBackDoesNotFightANewerOne) {
+  sync.publish(game("1.1.0"));
+  discovery.run();
+  sync.replace(game("1.1.0"), game("1.0.0", RouteMode::pass));
+  discovery.run();
+  EXPECT_EQ(in_kv(), game("1.0.0", RouteMode::pass).to_json()) << "its own are replaced";
+  somebody_writes(game("1.1.0"));  // another host runs that still
+  EXPECT_EQ(in_kv(), game("1.1.0").to_json());
+  EXPECT_EQ(chat(), RouteMode::auth);
+}
+
+TEST_F(RouteSyncTest, PushedRoutesStayUntilANewerVersionIsLoaded) {
+  sync.publish(game("1.1.0"));
+  discovery.run();
+  for (const auto* version : {"", "1.0.0", "1.1.0"}) {
+    sync.push(game(version, RouteMode::pass), [](const base::Status&) {});
+    discovery.run();
+    EXPECT_EQ(in_kv(), game("1.1.0", RouteMode::pass).to_json());
+    EXPECT_EQ(chat(), RouteMode::pass);
+  }
+  sync.publish(game("1.1.0"));
+  discovery.run();
+  EXPECT_EQ(chat(), RouteMode::pass);
+  sync.replace(game("1.1.0"), game("1.2.0"));
+  discovery.run();
+  EXPECT_EQ(in_kv(), game("1.2.0").to_json());
+}
+
+TEST_F(RouteSyncTest, WhatALostKvGetsBackIsTheNewestKnown) {
+  somebody_writes(game("1.1.0"));  // of a plugin of another host
+  discovery.kv.clear();
+  discovery.writable = false;
+  discovery.changed(true);
+  discovery.run();
+  discovery.writable = true;
+  somebody_writes(game("1.0.0", RouteMode::pass));  // a host that never saw the newer ones was first
+  EXPECT_EQ(in_kv(), game("1.1.0").to_json());
+  EXPECT_EQ(chat(), RouteMode::auth);
+  somebody_writes(game("1.0.0", RouteMode::pass));  // this time somebody wants it
+  EXPECT_EQ(in_kv(), game("1.0.0", RouteMode::pass).to_json());
+}
+
+TEST_F(RouteSyncTest, AKvThatCameBackOlderGetsTheNewestKnown) {
+  somebody_writes(game("1.1.0"));
+  discovery.kv["cellmesh/routes/game"].value = game("1.0.0", RouteMode::pass).to_json();
+  discovery.changed(true);
+  discovery.run();
+  EXPECT_EQ(in_kv(), game("1.1.0").to_json());
+  EXPECT_EQ(chat(), RouteMode::auth);
 }
 
 TEST_F(RouteSyncTest, WhatWasChangedByHandStaysForTheSameVersion) {
