@@ -248,7 +248,8 @@ void Registry::notify_room(ServiceRef ref) const { notify(Event::room, std::span
 
 void Registry::publish(Change& change) {
   Snapshot& next = *change.next_;
-  for (auto& [kind, added] : change.added_) {
+  for (auto& [its_kind, added] : change.added_) {
+    const KindRef kind = its_kind;
     const auto k = static_cast<std::size_t>(kind);
     auto& lists = next.by_kind.lists_;
     if (lists.size() <= k) lists.resize(k + 1);
