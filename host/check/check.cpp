@@ -11,6 +11,7 @@
 #include "base/sanitizer.hpp"
 #include "check/examine.hpp"
 #include "check/steps.hpp"
+#include "plugin/library_copy.hpp"
 #include "plugin/private_dir.hpp"
 
 namespace cm::check {
@@ -199,17 +200,10 @@ base::Result<std::vector<Finding>> check(const Options& options) {
   auto directory = plugin::PrivateDir::make();
   if (!directory) return directory.error();
   // All tests see the same bytes, whatever is built meanwhile.
-  const fs::path copy = directory->path() / options.file.filename();
-  std::error_code ec;
-  if (!fs::is_regular_file(options.file, ec)) {
-    return base::error("there is no plugin file " + options.file.string() + "; give the path of a plugin's .so");
-  }
-  if (!fs::copy_file(options.file, copy, ec)) {
-    return base::error("cannot copy " + options.file.string() + " to " + directory->path().string() + ": " +
-                       ec.message() + "; check its permissions and the space there");
-  }
+  const auto copy = plugin::LibraryCopy::make(options.file, directory->path() / "plugin", options.file.filename());
+  if (!copy) return copy.error();
   Schedule schedule(*findings);
-  Runs runs(options, copy);
+  Runs runs(options, (*copy)->file());
   for (;;) {
     Finding* finding = runs.full() ? nullptr : schedule.take();
     if (finding == nullptr && !runs.any()) return findings;

@@ -35,7 +35,9 @@ void one_generation(Subject& subject, plugin::LibraryLoader& loader, const std::
     throw;
   }
   subject.at("dlclose");
-  if (!library->unload()) throw Failed("after dlclose() it is still mapped, held by " + library->pinned_by());
+  if (!library->unload()) {
+    throw Failed("it stays mapped after its end, held by " + library->pinned_by());
+  }
 }
 
 void unmapped(Subject& subject) {

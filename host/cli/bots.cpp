@@ -288,7 +288,12 @@ int play(const Arguments& arguments, Wish& wish) {
 
 int run(const Arguments& arguments) {
   auto wish = read_wish(arguments);
-  return wish ? play(arguments, *wish) : misuse(wish.error().text);
+  if (!wish) return misuse(wish.error().text);
+  const int code = play(arguments, *wish);
+  if (!plugin::library_left_running()) return code;
+  // exit() would destroy what a thread that the robot left uses.
+  std::cout.flush();
+  std::_Exit(code);
 }
 
 }  // namespace

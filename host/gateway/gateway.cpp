@@ -48,7 +48,8 @@ Gateway::Gateway(const Bootstrap& bootstrap)
       boot_(mesh::new_boot()),
       started_ms_(steady_ms()),
       self_{bootstrap.name, bootstrap.mesh, boot_, {}},
-      folder_(main_, [this](const std::string& file, bool exists) { on_folder_change(file, exists); }) {}
+      folder_(bootstrap.plugin_dir, {.changed = [this](const std::string& file) { on_file_changed(file); },
+                                     .gone = [this](const std::string& file) { on_file_gone(file); }}) {}
 
 Gateway::~Gateway() = default;
 
@@ -213,9 +214,14 @@ void Gateway::on_discovery_ready() {
   discovery_known_ = true;
   readiness_.clear("discovery");
   route_sync_->start();
+  const std::string service(discovery::kHostSettings);
+  discovery::SettingValues overrides{{"log", bootstrap_.log_level}};
+  if (const auto set = bootstrap_.settings.find(service); set != bootstrap_.settings.end()) {
+    for (const auto& [name, value] : set->second) overrides.insert_or_assign(name, value);
+  }
   // Its name, which is its own: an index is shared by all hosts that were given none.
   settings_->declare(
-      std::string(discovery::kHostSettings), bootstrap_.name, host_setting_fields(), {{"log", bootstrap_.log_level}},
+      service, bootstrap_.name, host_setting_fields(), std::move(overrides),
       [this](const discovery::Settings::Change& change) { apply_host_settings(change); },
       fmt::format("{}@{}", bootstrap_.index, bootstrap_.group));
   watch_wanted_plugins();
@@ -227,6 +233,7 @@ void Gateway::apply_host_settings(const discovery::Settings::Change& change) {
   }
   const auto number = [&](const char* name) { return std::stoull(change.values.at(name)); };
   plugins_->set_probation({std::chrono::seconds(number("probation_sec")), number("probation_faults")});
+  folder_.set_absence(std::chrono::seconds(number("plugin_absence_sec")));
   auto rule = LinkRule::parse(change.values.at("link_rule"), bootstrap_.group);
   if (rule) {
     peers_->set_rule(std::move(*rule));
@@ -281,6 +288,7 @@ void Gateway::tick() {
 void Gateway::stop() {
   remove_ready_file();
   if (admin_) admin_->stop();
+  folder_.stop();
   if (registrar_) registrar_->withdraw();
   const auto services = registry_.snapshot();
   for (const auto& entry : services->entries) {
@@ -310,6 +318,11 @@ int run_host(const Bootstrap& bootstrap) {
   if (!gateway.clean()) {
     // A plugin's hook hangs; its thread cannot be ended, and destroying what it stands on would crash.
     std::_Exit(1);
+  }
+  if (gateway.left_threads()) {
+    // They run on, and exit() would destroy what they use.
+    spdlog::shutdown();
+    std::_Exit(exit_code);
   }
   return exit_code;
 }

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +50,8 @@ class Gateway {
   int run();
   // False when a plugin hangs: its thread still runs, and the process must end with std::_Exit().
   [[nodiscard]] bool clean() const { return clean_; }
+  // A plugin left threads that run on: the process must end with std::_Exit(), too, but nothing went wrong.
+  [[nodiscard]] bool left_threads() const { return plugins_ && plugins_->left_threads(); }
 
  private:
   // The story of a host, in order. [main thread]
@@ -84,16 +90,19 @@ class Gateway {
   void change_list(const std::string& name, bool add, PluginSet::Done done);
   // The KV's list as it should be after a change by hand.
   void write_list(PluginSet::Done done);
-  void want_plugins(const std::string& list);  // [discovery's thread]
-  void on_folder_change(const std::string& file, bool exists);
+  void want_plugins(const std::string& list);     // [discovery's thread]
+  void on_file_changed(const std::string& file);  // [folder watch's thread]
+  void on_file_gone(const std::string& file);     // [folder watch's thread]
   [[nodiscard]] std::vector<std::string> plugins_of_folder() const;
+  // Returns true if a file of the plugin folder is no plugin but a library that plugins there bring along.
+  [[nodiscard]] bool is_own_library(const std::filesystem::path& file) const;
   // The file of a plugin in the folder: <name>.so, or the one that holds the version.
   [[nodiscard]] base::Result<std::string> plugin_file(const WantedPlugin& wanted) const;
   [[nodiscard]] std::string file_state(const WantedPlugin& wanted) const;
   // Task thread.
   PluginSet::Outcome load_plugin(const WantedPlugin& wanted);
   base::Status unload_plugin(const std::string& name);
-  [[nodiscard]] bool is_new_build(const std::string& name) const;
+  void take_file(const std::string& file);
   plugin::ReloadReport reload_plugin(const std::string& name, const std::string& file);
   plugin::ReloadReport rollback_plugin(const std::string& name, std::uint64_t generation);
   void after_reload(const plugin::ReloadReport& report);
@@ -116,6 +125,8 @@ class Gateway {
   boost::asio::steady_timer tick_{main_};
   boost::asio::steady_timer require_ready_{main_};
   FolderWatch folder_;
+  std::mutex changed_files_mutex_;  // guards the next
+  std::set<std::string> changed_files_;
   // Main thread.
   int exit_code_ = 0;
   bool clean_ = true;

@@ -65,7 +65,7 @@ json::object describe(const plugin::PluginInfo& info) {
   }
   return {{"name", info.manifest.name},
           {"version", info.manifest.version},
-          {"state", "loaded"},
+          {"state", info.services.empty() && info.generations.front().state == "pinned" ? "unloaded" : "loaded"},
           {"generation", info.generations.front().number},
           {"generations", std::move(generations)},
           {"provides", strings(info.manifest.provides)},
@@ -158,6 +158,7 @@ admin::Handlers Gateway::commands() {
   sources.plugins = [this] {
     json::array all;
     for (const auto& info : plugins_->list()) all.push_back(describe(info));
+    for (const auto& info : plugins_->pinned()) all.push_back(describe(info));
     for (const auto& [name, refusal] : plugin_set_->refused()) all.push_back(describe(name, refusal));
     return all;
   };

@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "gateway/access_role.hpp"
 #include "gateway/gateway.hpp"
+#include "plugin/elf_file.hpp"
 #include "plugin/robot_file.hpp"
 
 namespace cm::gateway {
@@ -23,8 +24,16 @@ namespace fs = std::filesystem;
 
 constexpr auto kCatalogAnswer = std::chrono::seconds(10);
 constexpr std::chrono::milliseconds kProbe{2000};
+constexpr std::size_t kMaxManifest = 16U << 20U;
 
 auto logger() { return base::log(base::Room::gateway); }
+
+bool needs(const fs::path& file, const std::string& library) {
+  const auto elf = plugin::ElfFile::open(file);
+  if (!elf) return false;
+  const auto needed = elf->needed();
+  return needed && std::find(needed->begin(), needed->end(), library) != needed->end();
+}
 
 }  // namespace
 
@@ -37,7 +46,7 @@ void Gateway::watch_wanted_plugins() {
     return;
   }
   if (bootstrap_.dev) {
-    if (auto status = folder_.start(bootstrap_.plugin_dir); !status) logger().warn("{}", status.error().text);
+    folder_.start();
     plugin_set_->want(plugins_of_folder(), up);
     return;
   }
@@ -94,8 +103,9 @@ std::vector<std::string> Gateway::plugins_of_folder() const {
   std::vector<std::string> names;
   std::error_code ec;
   for (const auto& file : fs::directory_iterator(bootstrap_.plugin_dir, ec)) {
-    if (file.path().extension() == ".so" && !plugin::is_robot(file.path()))
-      names.push_back(file.path().stem().string());
+    const fs::path& path = file.path();
+    if (path.extension() != ".so" || path.filename().string().starts_with('.')) continue;
+    if (!plugin::is_robot(path) && !is_own_library(path)) names.push_back(path.stem().string());
   }
   std::sort(names.begin(), names.end());
   if (names.empty())
@@ -103,32 +113,64 @@ std::vector<std::string> Gateway::plugins_of_folder() const {
   return names;
 }
 
-void Gateway::on_folder_change(const std::string& file, bool exists) {
-  const fs::path path(file);
-  if (path.extension() != ".so" || file.starts_with('.')) return;
-  if (exists && plugin::is_robot(fs::path(bootstrap_.plugin_dir) / path)) return;
-  const std::string name = path.stem().string();
-  tasks_->run([this, name, exists] {
-    const auto loaded = plugins_->loaded();
-    const bool is_loaded = std::find(loaded.begin(), loaded.end(), name) != loaded.end();
-    if (exists && is_loaded) {
-      if (is_new_build(name)) (void)reload_plugin(name, {});
-    } else if (exists) {
-      plugin_set_->add(name);
-    } else {
-      plugin_set_->unload(name, [](const base::Status&) {});
+bool Gateway::is_own_library(const fs::path& path) const {
+  const auto file = plugin::ElfFile::open(path);
+  if (!file) return false;  // to be refused with a sentence
+  const auto manifest = file->section(CM_MANIFEST_SECTION, kMaxManifest);
+  if (!manifest || *manifest) return false;
+  const std::string name = path.filename().string();
+  if (name.starts_with("lib")) return true;
+  std::error_code ec;
+  for (const auto& other : fs::directory_iterator(bootstrap_.plugin_dir, ec)) {
+    if (other.path().extension() == ".so" && needs(other.path(), name)) return true;
+  }
+  return false;
+}
+
+// However often a file changes, it waits once.
+void Gateway::on_file_changed(const std::string& file) {
+  {
+    const std::lock_guard lock(changed_files_mutex_);
+    if (!changed_files_.insert(file).second) return;
+  }
+  tasks_->run([this, file] {
+    {
+      const std::lock_guard lock(changed_files_mutex_);
+      changed_files_.erase(file);
     }
+    take_file(file);
   });
 }
 
-// Whether the folder's file differs from what runs: a file that was only touched does not.
-bool Gateway::is_new_build(const std::string& name) const {
-  const auto manifest = plugin::read_manifest(fs::path(bootstrap_.plugin_dir) / (name + ".so"));
-  if (!manifest || manifest->build_id.empty()) return true;  // to be refused with a sentence
-  for (const auto& info : plugins_->list()) {
-    if (info.manifest.name == name) return info.manifest.build_id != manifest->build_id;
+void Gateway::take_file(const std::string& file) {
+  const fs::path path = fs::path(bootstrap_.plugin_dir) / file;
+  const auto reload = [&](const std::string& name) {
+    const auto its_file = (fs::path(bootstrap_.plugin_dir) / (name + ".so")).string();
+    if (plugins_->is_outdated(name, its_file)) (void)reload_plugin(name, its_file);
+  };
+  const std::string name = path.stem().string();
+  for (const auto& user : plugins_->made_of(path)) {
+    if (user != name) reload(user);
   }
-  return true;
+  for (const auto& [refused, refusal] : plugin_set_->refused()) {
+    const auto name_of_it = WantedPlugin::parse(refused).name;
+    const auto its_file = name_of_it + ".so";
+    if (its_file != file && needs(fs::path(bootstrap_.plugin_dir) / its_file, file)) plugin_set_->retry(name_of_it);
+  }
+  if (path.extension() != ".so" || plugin::is_robot(path) || is_own_library(path)) return;
+  const auto loaded = plugins_->loaded();
+  if (std::find(loaded.begin(), loaded.end(), name) != loaded.end()) {
+    reload(name);
+  } else {
+    plugin_set_->add(name);
+  }
+}
+
+void Gateway::on_file_gone(const std::string& file) {
+  if (fs::path(file).extension() != ".so") return;
+  tasks_->run([this, name = fs::path(file).stem().string()] {
+    plugin_set_->unload(name, [](const base::Status&) {});
+  });
 }
 
 base::Result<std::string> Gateway::plugin_file(const WantedPlugin& wanted) const {

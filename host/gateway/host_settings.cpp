@@ -3,7 +3,7 @@
 namespace cm::gateway {
 
 std::vector<discovery::SettingField> host_setting_fields() {
-  std::vector<discovery::SettingField> fields(4);
+  std::vector<discovery::SettingField> fields(5);
   fields[0].name = "log";
   fields[0].number = 1;
   fields[0].default_value = "info";
@@ -27,6 +27,13 @@ std::vector<discovery::SettingField> host_setting_fields() {
   fields[3].min = 0;
   fields[3].max = 1'000'000;
   fields[3].help = "Faults of one service that are too many then; 0: no number is.";
+  fields[4].name = "plugin_absence_sec";
+  fields[4].number = 5;
+  fields[4].type = discovery::SettingType::uint32;
+  fields[4].default_value = "30";
+  fields[4].min = 0;
+  fields[4].max = 86'400;
+  fields[4].help = "With --dev: seconds for which a plugin's file must be absent until it is unloaded; 0: it never is.";
   return fields;
 }
 

@@ -1,13 +1,17 @@
 #include "plugin/elf_file.hpp"
 
+#include <cxxabi.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace cm::plugin {
@@ -200,23 +204,63 @@ base::Status ElfFile::for_each(std::uint32_t type, Visit&& visit) const {
   return {};
 }
 
-base::Result<std::vector<std::string>> ElfFile::needed() const {
-  std::vector<std::string> names;
-  auto status = for_each<Elf64_Dyn>(SHT_DYNAMIC, [&](const Elf64_Dyn& entry, const std::string& strings) {
-    if (entry.d_tag == DT_NEEDED) names.emplace_back(c_string(strings, entry.d_un.d_val));
+base::Result<ElfFile::Dynamic> ElfFile::dynamic() const {
+  Dynamic dynamic;
+  auto status = for_each<Elf64_Dyn>(SHT_DYNAMIC, [&](const Elf64_Dyn& entry, const std::string& names) {
+    if (dynamic.entries.empty()) dynamic.names = names;
+    if (entry.d_tag != DT_NULL) dynamic.entries.emplace_back(entry.d_tag, entry.d_un.d_val);
     return entry.d_tag != DT_NULL;
   });
   if (!status) return status.error();
+  for (const auto& section : sections_) {
+    if (section.type == SHT_DYNAMIC) dynamic.names_offset = sections_[section.link].offset;
+  }
+  return dynamic;
+}
+
+std::string ElfFile::Dynamic::text(std::int64_t tag) const {
+  for (const auto& [entry, value] : entries) {
+    if (entry == tag) return std::string(c_string(names, value));
+  }
+  return {};
+}
+
+base::Result<std::vector<std::string>> ElfFile::needed() const {
+  const auto dynamic = this->dynamic();
+  if (!dynamic) return dynamic.error();
+  std::vector<std::string> names;
+  for (const auto& [tag, value] : dynamic->entries) {
+    if (tag == DT_NEEDED) names.emplace_back(c_string(dynamic->names, value));
+  }
   return names;
 }
 
 bool ElfFile::stays_loaded() const {
-  bool stays = false;
-  (void)for_each<Elf64_Dyn>(SHT_DYNAMIC, [&](const Elf64_Dyn& entry, const std::string& /*strings*/) {
-    stays = stays || (entry.d_tag == DT_FLAGS_1 && (entry.d_un.d_val & DF_1_NODELETE) != 0);
-    return entry.d_tag != DT_NULL;
+  const auto dynamic = this->dynamic();
+  return dynamic && std::any_of(dynamic->entries.begin(), dynamic->entries.end(), [](const auto& entry) {
+           return entry.first == DT_FLAGS_1 && (entry.second & DF_1_NODELETE) != 0;
+         });
+}
+
+bool ElfFile::imports(std::string_view name) const {
+  bool found = false;
+  (void)for_each<Elf64_Sym>(SHT_DYNSYM, [&](const Elf64_Sym& symbol, const std::string& names) {
+    found = symbol.st_shndx == SHN_UNDEF && c_string(names, symbol.st_name) == name;
+    return !found;
   });
-  return stays;
+  return found;
+}
+
+std::string ElfFile::function_at(std::uint64_t address) const {
+  std::string name;
+  (void)for_each<Elf64_Sym>(SHT_SYMTAB, [&](const Elf64_Sym& symbol, const std::string& names) {
+    const bool covers = ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && symbol.st_shndx != SHN_UNDEF &&
+                        address >= symbol.st_value &&
+                        address - symbol.st_value < std::max<std::uint64_t>(symbol.st_size, 1);
+    if (covers) name = c_string(names, symbol.st_name);
+    return !covers;
+  });
+  return demangled(name);
 }
 
 base::Result<std::vector<ElfFile::Symbol>> ElfFile::exports() const {
@@ -269,6 +313,13 @@ std::string ElfFile::build_id() const {
     hex.append(1, kDigits[byte >> 4U]).append(1, kDigits[byte & 15U]);
   }
   return hex;
+}
+
+std::string demangled(const std::string& name) {
+  int failed = 0;
+  const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &failed),
+                                                    std::free);
+  return failed == 0 && text ? std::string(text.get()) : name;
 }
 
 }  // namespace cm::plugin

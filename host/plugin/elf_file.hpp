@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -25,6 +26,22 @@ class ElfFile {
   [[nodiscard]] base::Result<std::optional<std::string>> section(std::string_view name, std::size_t max_bytes) const;
   // Names of the libraries that it needs, in order.
   [[nodiscard]] base::Result<std::vector<std::string>> needed() const;
+  // What the dynamic loader reads: the entries of its dynamic section, and the strings that some of them name by
+  // offset.
+  struct Dynamic {
+    std::vector<std::pair<std::int64_t, std::uint64_t>> entries;  // tag and value
+    std::string names;
+    std::uint64_t names_offset = 0;  // in the file
+
+    // Returns the string that the first entry with this tag names; empty if there is none.
+    [[nodiscard]] std::string text(std::int64_t tag) const;
+  };
+  [[nodiscard]] base::Result<Dynamic> dynamic() const;
+  // Returns the name of the function that covers an address in the file's own numbering, demangled; empty if its
+  // symbols were stripped.
+  [[nodiscard]] std::string function_at(std::uint64_t address) const;
+  // Returns true if it imports a symbol of this name.
+  [[nodiscard]] bool imports(std::string_view name) const;
   // What in it keeps dlclose() from unmapping it, as words for a person ("its symbol X, which is unique in the
   // process"); empty when nothing is seen.
   [[nodiscard]] std::string pins() const;
@@ -70,5 +87,8 @@ class ElfFile {
   std::vector<Section> sections_;
   bool executable_stack_ = false;
 };
+
+// Returns the name of a C++ function or type as a person writes it; other names as they are.
+std::string demangled(const std::string& name);
 
 }  // namespace cm::plugin

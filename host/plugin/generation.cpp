@@ -26,10 +26,11 @@ Generation::Generation(std::uint64_t number, std::shared_ptr<const Manifest> man
     : number_(number),
       manifest_(std::move(manifest)),
       file_(std::move(file)),
-      copy_(library ? library->file() : std::filesystem::path()),
+      copy_(library ? library->copy() : nullptr),
       loaded_ms_(now_ms()),
       label_(make_label(*manifest_, number)),
-      library_(std::move(library)) {}
+      library_(std::move(library)),
+      closed_(library_ == nullptr) {}
 
 Generation::Generation(std::uint64_t number, std::shared_ptr<const Manifest> manifest)
     : Generation(number, std::move(manifest), {}, nullptr) {}
@@ -55,7 +56,7 @@ base::Status Generation::init() {
 }
 
 const cm_service_kind* Generation::kind(std::string_view name) const {
-  if (!library_) return nullptr;
+  if (closed_) return nullptr;
   const cm_plugin& entry = library_->plugin();
   for (std::uint32_t i = 0; i < entry.kind_count; ++i) {
     if (entry.kinds[i]->kind == name) return entry.kinds[i];
@@ -64,7 +65,8 @@ const cm_service_kind* Generation::kind(std::string_view name) const {
 }
 
 bool Generation::close() {
-  if (!library_) return true;
+  closed_ = true;
+  if (!library_) return pinned_by_.empty();
   const cm_plugin& entry = library_->plugin();
   if (std::exchange(initialised_, false) && entry.deinit != nullptr) {
     try {
@@ -74,12 +76,13 @@ bool Generation::close() {
     }
   }
   const bool gone = library_->unload();
-  if (!gone) pinned_by_ = library_->pinned_by();
-  library_.reset();
+  pinned_by_ = gone ? std::string() : library_->pinned_by();
+  if (!library_->loaded()) library_.reset();
   return gone;
 }
 
 void Generation::leave_loaded() {
+  closed_ = true;
   if (library_) library_->leave_loaded();
   library_.reset();
 }

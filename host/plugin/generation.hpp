@@ -34,12 +34,17 @@ class Generation {
   base::Status init();
   // The kind of this name in its code; null when it has none.
   [[nodiscard]] const cm_service_kind* kind(std::string_view name) const;
-  // Runs deinit and unmaps the library: nobody may use it any more. False when it stays mapped for all that;
-  // `pinned_by` says what holds it.
+  // Runs deinit and unmaps the library: nobody may use it any more. Returns false if it stays mapped for all that;
+  // `pinned_by` says what holds it. Called again it tries once more: threads end.
   bool close();
   // Code of it hangs: it stays mapped until the process ends.
   void leave_loaded();
-  [[nodiscard]] bool closed() const { return library_ == nullptr; }
+  // close() or leave_loaded() was called.
+  [[nodiscard]] bool closed() const { return closed_; }
+  // It may be unmapped yet, if close() returned false.
+  [[nodiscard]] bool mapped() const { return library_ != nullptr; }
+  // Threads of it run after it was closed: see Library::runs().
+  [[nodiscard]] bool runs() const { return library_ != nullptr && closed_ && library_->runs(); }
   // Jobs that run its code, of a service that left it.
   void watch(std::shared_ptr<JobGate> jobs);
   [[nodiscard]] std::size_t jobs() const;
@@ -50,7 +55,7 @@ class Generation {
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] const Manifest& manifest() const { return *manifest_; }
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
-  [[nodiscard]] const std::filesystem::path& copy() const { return copy_; }
+  [[nodiscard]] const std::shared_ptr<LibraryCopy>& copy() const { return copy_; }
   [[nodiscard]] std::int64_t loaded_ms() const { return loaded_ms_; }
   // " plugin=game version=1.2.0 generation=3 build=0f33c1a2", for log lines.
   [[nodiscard]] const std::string& label() const { return label_; }
@@ -65,11 +70,12 @@ class Generation {
   const std::uint64_t number_;
   const std::shared_ptr<const Manifest> manifest_;
   const std::filesystem::path file_;
-  const std::filesystem::path copy_;
+  const std::shared_ptr<LibraryCopy> copy_;  // null if it was opened in place
   const std::int64_t loaded_ms_;
   const std::string label_;
   std::unique_ptr<Library> library_;
   bool initialised_ = false;
+  bool closed_ = false;
   std::string pinned_by_;
   mutable std::mutex mutex_;  // guards job_gates_
   std::vector<std::shared_ptr<JobGate>> job_gates_;

@@ -17,6 +17,19 @@ namespace cm::plugin {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr std::ptrdiff_t kMaxPinned = 16;
+
+PluginInfo::Generation describe(const Generation& generation, std::string state, std::string held_by) {
+  const Manifest& m = generation.manifest();
+  return {generation.number(), m.version,          m.build_id,
+          std::move(state),    std::move(held_by), now_ms() - generation.loaded_ms(),
+          generation.faults};
+}
+
+}  // namespace
+
 PluginManager::PluginManager(PluginManagerConfig config, routing::Registry& registry, discovery::Settings& settings,
                              routing::Frontends* frontends, PluginManagerHooks hooks)
     : config_(std::move(config)),
@@ -40,6 +53,7 @@ base::Status PluginManager::load(const std::string& path_or_name, bool* lasting)
   lasts = true;
   const auto checked = check(*file, nullptr);
   if (!checked) return checked.error();
+  if (auto status = check_pinned(checked->manifest->name); !status) return status;
   refused_.erase(checked->manifest->name);
   auto opened = open(*checked, *file, 1);
   if (!opened) {
@@ -120,6 +134,21 @@ base::Status PluginManager::unload(const std::string& name) {
   return {};
 }
 
+// Each that stays is memory that is never given back.
+base::Status PluginManager::check_pinned(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto of_name =
+      std::ranges::count_if(pinned_, [&](const auto& closing) { return closing.generation->manifest().name == name; });
+  if (of_name < kMaxPinned) return {};
+  return base::error(std::to_string(of_name) + " generations of " + name +
+                     " could not be unmapped; restart the host, and see `cellmesh ctl plugins` for what holds them");
+}
+
+bool PluginManager::left_threads() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(pinned_, [](const auto& closing) { return closing.generation->runs(); });
+}
+
 bool PluginManager::stop_all() {
   stopping_.request_stop();
   const std::lock_guard turn(turn_);
@@ -136,7 +165,26 @@ bool PluginManager::stop_all() {
     const std::lock_guard lock(mutex_);
     std::erase(plugins_, plugin);
   }
+  loader_.discard();
   return clean_;
+}
+
+bool PluginManager::is_outdated(const std::string& name, const fs::path& file) {
+  const std::lock_guard turn(turn_);
+  const auto plugin = find_loaded(name);
+  if (!plugin) return false;
+  const auto& copy = (*plugin)->current->copy();
+  return copy == nullptr || !copy->made_of(file) || copy->outdated();
+}
+
+std::vector<std::string> PluginManager::made_of(const fs::path& file) const {
+  std::vector<std::string> names;
+  const std::lock_guard lock(mutex_);
+  for (const auto& plugin : plugins_) {
+    const auto& copy = plugin->current->copy();
+    if (copy != nullptr && copy->made_of(file)) names.push_back(plugin->name);
+  }
+  return names;
 }
 
 base::Result<fs::path> PluginManager::find(const std::string& path_or_name) const {
@@ -175,17 +223,15 @@ std::vector<PluginManager::Candidate> PluginManager::available() const {
 base::Result<PluginManager::Checked> PluginManager::check(const fs::path& file, const Loaded* in_place_of) {
   const std::string label = file.filename().string();
   if (const auto original = read_manifest(file); !original) return original.error();  // named as its owner knows it
-  const auto copy = loader_.copy(file);
+  auto copy = loader_.copy(file);
   if (!copy) return copy.error();
-  auto manifest = read_manifest(*copy);
+  auto manifest = read_manifest((*copy)->file());
   base::Status status = manifest ? check_manifest(*manifest, label) : base::Status(manifest.error());
   if (status) status = check_no_robot(file);
   if (status && in_place_of != nullptr) status = check_successor(*manifest, in_place_of->current->manifest(), label);
   if (status) status = check_against_others(*manifest, label, in_place_of);
-  if (status) return Checked{*copy, std::make_shared<const Manifest>(std::move(*manifest))};
-  std::error_code ignored;
-  fs::remove(*copy, ignored);
-  return status.error();
+  if (!status) return status.error();
+  return Checked{std::move(*copy), std::make_shared<const Manifest>(std::move(*manifest))};
 }
 
 base::Result<std::shared_ptr<Generation>> PluginManager::open(const Checked& checked, const fs::path& file,
@@ -274,24 +320,25 @@ bool PluginManager::take_down(Loaded& plugin) {
     ears_->remove(service);
   }
   plugin.feeds.clear();
+  std::vector<Closing> closing;
   {
     const std::lock_guard lock(mutex_);
     plugin.services.clear();
+    closing.swap(plugin.closing);
   }
-  std::vector<std::shared_ptr<Generation>> generations{plugin.current};
-  for (const auto& closing : plugin.closing) generations.push_back(closing.generation);
-  for (const auto& generation : generations) {
+  closing.push_back({plugin.current, {}});
+  for (const auto& [generation, pinned_by] : closing) {
     if (generation->closed()) continue;
     if (!gone || generation->services != 0 || !generation->wait_jobs(config_.patience.stop)) {
       generation->leave_loaded();
       gone = false;
-    } else {
-      (void)generation->close();
     }
   }
-  if (plugin.before) {
-    std::error_code ignored;
-    fs::remove(plugin.before->file, ignored);
+  closing = close_unused(std::move(closing));
+  plugin.before.reset();
+  const std::lock_guard lock(mutex_);
+  for (auto& one : closing) {
+    if (one.generation->mapped() || !one.pinned_by.empty()) pinned_.push_back(std::move(one));
   }
   return gone;
 }
@@ -299,29 +346,50 @@ bool PluginManager::take_down(Loaded& plugin) {
 void PluginManager::sweep() {
   const std::lock_guard turn(turn_);
   std::vector<std::shared_ptr<Loaded>> all;
+  std::vector<Closing> pinned;
   {
     const std::lock_guard lock(mutex_);
     all = plugins_;
+    pinned = pinned_;
   }
   for (const auto& plugin : all) sweep(*plugin);
+  pinned = close_unused(std::move(pinned));
+  {
+    const std::lock_guard lock(mutex_);
+    pinned_ = std::move(pinned);
+  }
+  loader_.maintain();
 }
 
 void PluginManager::sweep(Loaded& plugin) {
+  auto still = close_unused(plugin.closing);
+  const std::lock_guard lock(mutex_);
+  plugin.closing = std::move(still);
+}
+
+std::vector<PluginManager::Closing> PluginManager::close_unused(std::vector<Closing> closing) {
   std::vector<Closing> still;
-  for (auto closing : plugin.closing) {
-    Generation& generation = *closing.generation;
-    if (!generation.closed() && generation.services == 0 && generation.jobs() == 0) {
+  for (auto& one : closing) {
+    Generation& generation = *one.generation;
+    const bool may_close = !generation.closed() || generation.mapped();
+    if (may_close && generation.services == 0 && generation.jobs() == 0) {
       if (generation.close()) {
         base::log(base::Room::plugin).info("closed a generation{}", generation.label());
         continue;
       }
-      closing.pinned_by = generation.pinned_by();
-      base::log(base::Room::plugin).warn("quarantined a generation that cannot be unmapped{}", generation.label());
+      const bool told = !std::exchange(one.pinned_by, generation.pinned_by()).empty();
+      if (!told) {
+        base::log(base::Room::plugin)
+            .warn(
+                "the library of a plugin stays in memory, held by {}; let stop or deinit join its threads and take "
+                "back "
+                "what it registered, and build it with the flags of cellmesh_add_plugin(){}",
+                one.pinned_by, generation.label());
+      }
     }
-    still.push_back(std::move(closing));
+    still.push_back(std::move(one));
   }
-  const std::lock_guard lock(mutex_);
-  plugin.closing = std::move(still);
+  return still;
 }
 
 void PluginManager::set_probation(Probation probation) {
@@ -339,7 +407,6 @@ std::vector<std::string> PluginManager::loaded() const {
 std::vector<PluginInfo> PluginManager::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<PluginInfo> all;
-  const std::int64_t now = now_ms();
   for (const auto& plugin : plugins_) {
     PluginInfo info{plugin->current->manifest(), plugin->current->file(), {}, {}};
     for (const auto& service : plugin->services) {
@@ -348,19 +415,24 @@ std::vector<PluginInfo> PluginManager::list() const {
                                c.refused, c.strays, service->mailbox()->size_bytes(), service->last_fault(),
                                service->metrics().values()});
     }
-    const auto add = [&](const Generation& generation, std::string state, std::string held_by) {
-      const Manifest& m = generation.manifest();
-      info.generations.push_back({generation.number(), m.version, m.build_id, std::move(state), std::move(held_by),
-                                  now - generation.loaded_ms(), generation.faults});
-    };
-    add(*plugin->current, "serves", std::to_string(plugin->current->services) + " services");
+    info.generations.push_back(
+        describe(*plugin->current, "serves", std::to_string(plugin->current->services) + " services"));
     for (const auto& [generation, pinned_by] : plugin->closing) {
-      add(*generation, pinned_by.empty() ? "closing" : "pinned",
-          !pinned_by.empty()
-              ? pinned_by
-              : std::to_string(generation->services) + " services, " + std::to_string(generation->jobs()) + " jobs");
+      info.generations.push_back(describe(*generation, pinned_by.empty() ? "closing" : "pinned",
+                                          !pinned_by.empty() ? pinned_by
+                                                             : std::to_string(generation->services) + " services, " +
+                                                                   std::to_string(generation->jobs()) + " jobs"));
     }
     all.push_back(std::move(info));
+  }
+  return all;
+}
+
+std::vector<PluginInfo> PluginManager::pinned() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<PluginInfo> all;
+  for (const auto& [generation, pinned_by] : pinned_) {
+    all.push_back({generation->manifest(), generation->file(), {}, {describe(*generation, "pinned", pinned_by)}});
   }
   return all;
 }

@@ -84,7 +84,7 @@ struct PluginInfo {
   Manifest manifest;
   std::filesystem::path file;
   std::vector<Service> services;
-  std::vector<Generation> generations;  // the one that serves first
+  std::vector<Generation> generations;  // the one that serves first; of a plugin that was unloaded, those that stay
 };
 
 // Loads plugins, runs their services, reloads and unloads them. Owned by the gateway. What changes a plugin may block
@@ -113,16 +113,24 @@ class PluginManager {
   // The version before comes back, with the state it had of what the present one does not know. `generation`: only when
   // that one serves; 0: whichever does.
   ReloadReport rollback(const std::string& name, std::uint64_t generation = 0);
-  // Closes generations whose last user is gone since.
+  // Closes generations whose last user is gone since, and sees to their private copies.
   void sweep();
+  // Returns true if a loaded plugin runs something else than what is in this file and in its own libraries now.
+  bool is_outdated(const std::string& name, const std::filesystem::path& file);
+  // Returns the loaded plugins that were copied from this file, or have it as a library of their own. [any thread]
+  [[nodiscard]] std::vector<std::string> made_of(const std::filesystem::path& file) const;
   // Of reloads from now on. [any thread]
   void set_probation(Probation probation);
   // Unloads everything, in reverse order, and lets nothing be loaded after; interrupts a load that waits. False when a
   // plugin hangs: its thread still runs, so the process must end with std::_Exit().
   bool stop_all();
+  // After stop_all(): threads that a plugin left behind run on. The process must end with std::_Exit(), too.
+  [[nodiscard]] bool left_threads() const;
 
   // Any thread, at any time.
   [[nodiscard]] std::vector<PluginInfo> list() const;
+  // Plugins that were unloaded and whose libraries stay in memory, with what holds them.
+  [[nodiscard]] std::vector<PluginInfo> pinned() const;
   // Names in the order of loading.
   [[nodiscard]] std::vector<std::string> loaded() const;
   struct Candidate {
@@ -135,7 +143,8 @@ class PluginManager {
  private:
   // What a rollback needs of the generation before.
   struct Before {
-    std::filesystem::path file;
+    std::shared_ptr<LibraryCopy> copy;
+    std::filesystem::path original;
     std::string version;
     std::map<std::string, std::string> messages;  // of its state, by kind
   };
@@ -162,7 +171,7 @@ class PluginManager {
   [[nodiscard]] base::Result<std::shared_ptr<Loaded>> find_loaded(const std::string& name) const;
   // Copies and checks the file; `in_place_of` is the plugin that it is to replace.
   struct Checked {
-    std::filesystem::path copy;
+    std::shared_ptr<LibraryCopy> copy;
     std::shared_ptr<const Manifest> manifest;
   };
   base::Result<Checked> check(const std::filesystem::path& file, const Loaded* in_place_of);
@@ -181,6 +190,9 @@ class PluginManager {
   // Stops its services and unloads it; false when it hangs.
   bool take_down(Loaded& plugin);
   void sweep(Loaded& plugin);
+  // Tries to unmap generations that nobody uses; returns those that stay, with what holds them.
+  static std::vector<Closing> close_unused(std::vector<Closing> closing);
+  [[nodiscard]] base::Status check_pinned(const std::string& name) const;
 
   const PluginManagerConfig config_;
   discovery::Settings& settings_;
@@ -196,6 +208,7 @@ class PluginManager {
 
   mutable std::mutex mutex_;  // guards all below
   std::vector<std::shared_ptr<Loaded>> plugins_;
+  std::vector<Closing> pinned_;  // of plugins that were unloaded
   Probation probation_;
 };
 

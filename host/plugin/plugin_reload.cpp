@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxGenerations = 3;
-constexpr std::size_t kMaxPinned = 16;
+constexpr std::size_t kMaxPinned = 16;  // that stay in memory until the host ends
 
 }  // namespace
 
@@ -30,8 +30,10 @@ class PluginManager::Reload {
     report_.from_version = report_.to_version = plugin.current->manifest().version;
   }
 
-  ReloadReport run(const fs::path& file) {
+  // `original`: where the file came from, if it is itself a copy.
+  ReloadReport run(const fs::path& file, const fs::path& original) {
     file_ = file;
+    original_ = original;
     label_ = back_ ? "the version before" : file.filename().string();
     auto status = step("read", [&] { return read(); });
     if (status) status = step("copy", [&] { return copy_state(); });
@@ -116,12 +118,12 @@ class PluginManager::Reload {
       if (!settings) return settings.error();
       services.push_back({kind, std::move(*settings), state, &takeover->waiting()});
     }
-    return plugin::rehearse(m_.config_.rehearsal_program, checked_->copy, label_, m_.config_.identity, services,
+    return plugin::rehearse(m_.config_.rehearsal_program, checked_->copy->file(), label_, m_.config_.identity, services,
                             m_.config_.rehearsal_time);
   }
 
   base::Status open() {
-    auto opened = m_.open(*std::exchange(checked_, std::nullopt), file_, plugin_.last_number + 1);
+    auto opened = m_.open(*std::exchange(checked_, std::nullopt), original_, plugin_.last_number + 1);
     if (!opened) return opened.error();
     next_ = std::move(*opened);
     ++plugin_.last_number;
@@ -204,19 +206,9 @@ class PluginManager::Reload {
   }
 
   void keep_before() {
-    if (plugin_.before) {
-      std::error_code ignored;
-      fs::remove(plugin_.before->file, ignored);
-    }
     plugin_.before.reset();
-    if (back_) return;
-    auto kept = m_.loader_.keep(old_->copy(),
-                                "before-" + std::to_string(old_->number()) + "-" + old_->file().filename().string());
-    if (!kept) {
-      base::log(base::Room::plugin).warn("there will be no rollback: {}{}", kept.error().text, next_->label());
-      return;
-    }
-    Before before{std::move(*kept), old_->manifest().version, {}};
+    if (back_ || old_->copy() == nullptr) return;
+    Before before{old_->copy(), old_->file(), old_->manifest().version, {}};
     for (const auto& takeover : takeovers_) before.messages[takeover->service().kind()] = takeover->saved_message();
     plugin_.before = std::move(before);
   }
@@ -228,16 +220,13 @@ class PluginManager::Reload {
       hangs = hangs || takeover->hangs();
     }
     takeovers_.clear();
-    if (checked_) {
-      std::error_code ignored;
-      fs::remove(checked_->copy, ignored);
-    }
+    checked_.reset();
     if (!next_ || next_ == plugin_.current) return;
     if (hangs || next_->services != 0) {
       next_->leave_loaded();
     } else if (!next_->close()) {
       const std::lock_guard lock(m_.mutex_);
-      plugin_.closing.push_back({next_, next_->pinned_by()});
+      plugin_.closing.push_back({next_, {}});  // the next sweep tells why
     }
   }
 
@@ -276,6 +265,7 @@ class PluginManager::Reload {
   ReloadReport report_;
   std::string note_;
   fs::path file_;
+  fs::path original_;
   std::string label_;
   std::optional<Checked> checked_;
   std::vector<std::shared_ptr<Takeover>> takeovers_;
@@ -303,7 +293,7 @@ ReloadReport PluginManager::reload(const std::string& name, const std::string& p
     return refused;
   }
   sweep(**plugin);
-  auto report = Reload(*this, **plugin, false).run(*file);
+  auto report = Reload(*this, **plugin, false).run(*file, *file);
   if (!report.status) {
     base::log(base::Room::plugin)
         .error("refused to reload a plugin, generation {} goes on: {} plugin={}", report.from,
@@ -329,7 +319,9 @@ ReloadReport PluginManager::rollback(const std::string& name, std::uint64_t gene
   }
   if (!refused.status) return refused;
   sweep(**plugin);
-  auto report = Reload(*this, **plugin, true).run((*plugin)->before->file);
+  const auto copy = (*plugin)->before->copy;
+  loader_.maintain();
+  auto report = Reload(*this, **plugin, true).run(copy->file(), (*plugin)->before->original);
   if (!report.status) {
     base::log(base::Room::plugin)
         .error("could not roll back a plugin, generation {} goes on: {} plugin={}", report.from,

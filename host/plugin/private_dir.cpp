@@ -86,6 +86,29 @@ base::Result<PrivateDir> PrivateDir::make() {
   return failed();
 }
 
+base::Status PrivateDir::restore() {
+  struct stat there {};
+  struct stat locked {};
+  for (int i = 0; i < kTries; ++i) {
+    if (::lstat(path_.c_str(), &there) == 0 && ::fstat(lock_, &locked) == 0 && there.st_dev == locked.st_dev &&
+        there.st_ino == locked.st_ino) {
+      if (i > 0)
+        base::log(base::Room::plugin)
+            .warn("somebody removed a host's private folder; it is made again folder={}", path_.string());
+      return {};
+    }
+    if (::mkdir(path_.c_str(), S_IRWXU) != 0 && errno != EEXIST) break;
+    const int fd = open_own(path_);
+    if (fd < 0) break;
+    while (::flock(fd, LOCK_EX) != 0 && errno == EINTR) {
+    }
+    ::close(std::exchange(lock_, fd));
+  }
+  return base::error("somebody removed the private folder " + path_.string() +
+                     " of this host, and it cannot be made again: " + std::strerror(errno) +
+                     "; keep cleaners of temporary files away from it, or set TMPDIR to another");
+}
+
 PrivateDir::PrivateDir(PrivateDir&& other) noexcept
     : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
 

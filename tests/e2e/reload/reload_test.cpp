@@ -114,6 +114,54 @@ TEST_F(Reload, SavingTheFileOfADevHostIsEnough) {
   EXPECT_EQ(traffic.end(), "");
 }
 
+TEST_F(Reload, AThreadThatAPluginLeavesKeepsItsLibraryAndTheHostLivesToItsEnd) {
+  if (base::kSanitized) GTEST_SKIP() << "a sanitizer stands where the host notes what plugins register";
+  Traffic traffic(mesh_->login_address());
+  ASSERT_TRUE(traffic.await(10)) << traffic.end();
+  ASSERT_TRUE(reload("keeper", test_plugins() / "keeper_leaves_thread.so").at("ok").as_bool());
+  ASSERT_TRUE(traffic.await(50)) << traffic.end();
+  const auto report = reload("keeper", test_plugins() / "keeper_v1.so");
+  ASSERT_TRUE(report.at("ok").as_bool()) << boost::json::serialize(report);
+  ASSERT_TRUE(traffic.await(50)) << traffic.end();
+  EXPECT_EQ(traffic.version(), 1U);
+  EXPECT_EQ(traffic.end(), "");
+  EXPECT_EQ(generations("keeper"), 2U);
+  EXPECT_TRUE(host().wait_for_log("stays in memory, held by 1 thread ("));
+  EXPECT_TRUE(host().wait_for_log("Keeper::Keeper()::{lambda()#1}"));
+  ASSERT_EQ(host().ctl({"unload", "keeper"}).code, 0);
+  const auto plugins = host().query({"plugins"});
+  const auto& left = plugins.as_array().back();
+  EXPECT_EQ(left.at("name").as_string(), "keeper");
+  EXPECT_EQ(left.at("state").as_string(), "unloaded");
+  EXPECT_EQ(left.at("generations").at(0).at("state").as_string(), "pinned");
+  EXPECT_EQ(host().stop(), 0);
+}
+
+TEST_F(Reload, ACleanerOfTemporaryFilesPreventsNeitherReloadNorRollback) {
+  Traffic traffic(mesh_->login_address());
+  const auto clean = [&] {
+    // The folder is named in the mappings of the host.
+    std::ifstream maps("/proc/" + std::to_string(host().process().pid()) + "/maps");
+    for (std::string line; std::getline(maps, line);) {
+      const auto at = line.find("/cellmesh-");
+      if (at == std::string::npos || !line.ends_with("keeper.so")) continue;
+      const fs::path file = line.substr(line.find('/'));
+      EXPECT_GT(fs::remove_all(file.parent_path().parent_path()), 1U);
+      return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(clean());
+  ASSERT_TRUE(reload("keeper", test_plugins() / "keeper_v2.so").at("ok").as_bool());
+  ASSERT_TRUE(traffic.await(50)) << traffic.end();
+  EXPECT_EQ(traffic.version(), 2U);
+  ASSERT_TRUE(clean());
+  EXPECT_EQ(host().ctl({"rollback", "keeper"}).code, 0);
+  ASSERT_TRUE(traffic.await(50)) << traffic.end();
+  EXPECT_EQ(traffic.version(), 1U);
+  EXPECT_EQ(traffic.end(), "");
+}
+
 TEST_F(Reload, AFaultyVersionIsRolledBackByItself) {
   Client player = mesh_->player();
   keeper::CountREQ req;

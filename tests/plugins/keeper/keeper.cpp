@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #ifdef BAD_MISSING_SYMBOL
@@ -23,6 +24,14 @@ extern "C" int of_a_library_that_goes_away();
 
 class Keeper : public cellmesh::Service<Keeper> {
  public:
+#ifdef BAD_LEAVES_THREAD
+  Keeper() {
+    std::thread([] {
+      static std::vector<int> turns(1);
+      for (;; std::this_thread::sleep_for(std::chrono::milliseconds(1))) ++turns.front();
+    }).detach();
+  }
+#endif
 #ifdef BAD_THROWS_IN_CREATE
   Keeper() { throw std::runtime_error("thrown by create"); }
 #endif

@@ -8,7 +8,6 @@
 #include <unistd.h>
 #include <boost/json.hpp>
 
-#include "gateway/folder_watch.hpp"
 #include "gateway/ready_file.hpp"
 #include "gateway/task_thread.hpp"
 #include "unit/gateway/nowhere.hpp"
@@ -96,34 +95,6 @@ TEST(ReadyFile, APlaceThatCannotBeWrittenIsRefusedWithTheCure) {
   const auto status = write_ready_file("/nonexistent-folder/ready.json", "0@dev", registry, Doors(registry));
   ASSERT_FALSE(status);
   EXPECT_NE(status.error().text.find("--ready-file"), std::string::npos);
-}
-
-TEST(FolderWatch, TellsOfFilesWrittenMovedInAndRemovedOnceTheyAreLeftAlone) {
-  const Folder folder;
-  boost::asio::io_context context;
-  std::vector<std::pair<std::string, bool>> seen;
-  FolderWatch watch(context, [&](const std::string& file, bool exists) { seen.emplace_back(file, exists); });
-  ASSERT_TRUE(watch.start(folder.path.string()));
-  std::ofstream(folder.path / "a.so") << "x";
-  std::ofstream(folder.path / "b.tmp") << "x";
-  fs::rename(folder.path / "b.tmp", folder.path / "b.so");
-  std::ofstream(folder.path / "c.so") << "x";
-  fs::remove(folder.path / "c.so");
-  const auto told = [&](const char* file, bool exists) {
-    return std::find(seen.begin(), seen.end(), std::pair<std::string, bool>{file, exists}) != seen.end();
-  };
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!(told("a.so", true) && told("b.so", true) && told("c.so", false))) {
-    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
-    context.run_one_for(std::chrono::seconds(1));
-  }
-  EXPECT_FALSE(told("c.so", true)) << "it was gone again before it was left alone";
-}
-
-TEST(FolderWatch, AFolderThatDoesNotExistIsRefused) {
-  boost::asio::io_context context;
-  FolderWatch watch(context, [](const std::string&, bool) {});
-  EXPECT_FALSE(watch.start("/nonexistent-folder"));
 }
 
 TEST(TaskThread, TasksRunInOrderAndStopRunsWhatIsQueued) {

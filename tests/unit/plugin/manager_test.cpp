@@ -174,11 +174,17 @@ TEST_F(ManagerTest, LibraryThatCannotBeUnmappedIsNoticed) {
   auto library = loader.open(*copy, "unit_pinned.so");
   ASSERT_TRUE(library) << library.error().text;
   EXPECT_FALSE(library->unload());
-  const auto good = loader.copy(kPlugins / "unit_other.so");
-  auto other = loader.open(*good, "unit_other.so");
-  ASSERT_TRUE(other);
-  EXPECT_TRUE(other->unload());
-  EXPECT_FALSE(fs::exists(*good)) << "the copy is removed after it was unloaded";
+  auto good = loader.copy(kPlugins / "unit_other.so");
+  ASSERT_TRUE(good);
+  const fs::path file = (*good)->file();
+  {
+    auto other = loader.open(*good, "unit_other.so");
+    ASSERT_TRUE(other);
+    EXPECT_TRUE(other->unload());
+    EXPECT_TRUE(fs::exists(file));
+  }
+  good->reset();
+  EXPECT_FALSE(fs::exists(file)) << "the copy is removed with the last that uses it";
 }
 
 TEST_F(ManagerTest, FolderIsListedWithWhatIsWrongInIt) {
