@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/closest.hpp"
+#include "cellmesh/abi/version.h"
 
 namespace cm::cli {
 namespace {
@@ -90,7 +91,7 @@ int dispatch(std::span<const Command> commands, std::span<const std::string> arg
   const std::string& word = args.front();
   const auto rest = args.subspan(1);
   if (word == "--version" || word == "version") {
-    out << "cellmesh " CELLMESH_VERSION "\n";
+    out << "cellmesh " CELLMESH_VERSION ", plugin ABI " << CM_ABI_MAJOR << '.' << CM_ABI_MINOR << '\n';
     return kOk;
   }
   if (word == "help" || word == "--help" || word == "-h") {

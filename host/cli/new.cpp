@@ -31,7 +31,7 @@ int run(const Arguments& arguments) {
             << "  cmake --install build           # puts it where the host looks\n";
   if (sources->prefix.empty()) {
     std::cout << "\nThere is no SDK beside this program. `cmake --install BUILD --prefix PREFIX` installs one; then\n"
-                 "name PREFIX in CMakePresets.json, in place of /usr/local.\n";
+                 "name PREFIX in cellmesh.local.cmake, in place of /usr/local.\n";
   }
   return std::cout ? kOk : kFailed;
 }

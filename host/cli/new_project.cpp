@@ -52,16 +52,6 @@ std::string camel_case(std::string_view snake) {
   return out;
 }
 
-// As it stands within quotes in JSON.
-std::string in_json(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
     text.replace(at, what.size(), by);
@@ -104,8 +94,7 @@ base::Result<std::vector<NewFile>> fill_in(const ProjectSources& sources, const 
     file.text = std::move(*text);
     replace_all(file.name, "NAME", name.name);
     // CMake's own default where nothing else is known.
-    const std::string prefix = sources.prefix.empty() ? "/usr/local" : sources.prefix.string();
-    replace_all(file.text, "@prefix@", file.name.ends_with(".json") ? in_json(prefix) : prefix);
+    replace_all(file.text, "@prefix@", sources.prefix.empty() ? "/usr/local" : sources.prefix.string());
     replace_all(file.text, "@name@", name.name);
     replace_all(file.text, "@Class@", name.class_name);
     files.push_back(std::move(file));

@@ -19,7 +19,7 @@ using cellmesh::Status;
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-class Robot : public cellmesh::Robot<Robot, proto::RobotSettings> {
+class Robot final : public cellmesh::Robot<Robot, proto::RobotSettings> {
  public:
   void start() {
     const std::string& scenario = settings().scenario();

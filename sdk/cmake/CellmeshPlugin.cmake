@@ -111,12 +111,12 @@ function(cellmesh_add_plugin name)
   endif()
 endfunction()
 
-# What makes dlclose() unload a library: one exported symbol, so that nothing in it is found by, or bound to, another;
-# no symbols that are unique in the process; everything resolved when it is loaded.
+# What makes dlclose() unload a library: one exported symbol, so that nothing in it is found by, or bound to, another,
+# and none is unique in the process (gcc's -fno-gnu-unique would do that, too, but clangd does not know it); everything
+# resolved when it is loaded.
 function(_cellmesh_unloadable name exports)
   set_target_properties(${name} PROPERTIES
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
-  target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
   target_link_options(${name} PRIVATE -Wl,--version-script=${exports} -Wl,-z,now -Wl,--build-id -Wl,--exclude-libs,ALL)
   set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${exports})
   get_directory_property(options COMPILE_OPTIONS)

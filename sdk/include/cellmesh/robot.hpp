@@ -175,15 +175,19 @@ class Robot : public Service<T, Settings> {
 namespace detail {
 
 // names_<hook><T>, as in hooks.hpp.
-#define CELLMESH_NAMES_HOOK(hook)                   \
-  struct HasOnly_##hook {                           \
-    int hook;                                       \
-  };                                                \
-  template <typename T>                             \
-  struct HasBoth_##hook : T, HasOnly_##hook {};     \
-  template <typename T>                             \
-  constexpr bool names_##hook() {                   \
-    return !requires { &HasBoth_##hook<T>::hook; }; \
+#define CELLMESH_NAMES_HOOK(hook)                     \
+  struct HasOnly_##hook {                             \
+    int hook;                                         \
+  };                                                  \
+  template <typename T>                               \
+  struct HasBoth_##hook : T, HasOnly_##hook {};       \
+  template <typename T>                               \
+  constexpr bool names_##hook() {                     \
+    if constexpr (std::is_final_v<T>) {               \
+      return false;                                   \
+    } else {                                          \
+      return !requires { &HasBoth_##hook<T>::hook; }; \
+    }                                                 \
   }
 
 CELLMESH_NAMES_HOOK(on_connected)

@@ -1,6 +1,7 @@
 // From nothing to a plugin that answers a client, as `cellmesh new` begins it.
 #include <gmock/gmock.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "e2e/plugins/outside.hpp"
@@ -20,6 +21,20 @@ TEST(NewPlugin, BuildsTestsAndServesAsItIs) {
   EXPECT_THAT(must_run({program, "new", "my-game"}, folder.path()), HasSubstr("my_game_test.cpp"));
   const fs::path game = folder / "my-game";
   EXPECT_THAT(must_run({"cmake", "--workflow", "--preset", "dev"}, game), HasSubstr("100% tests passed"));
+  // What is shared names no folder of this machine, and what editors read no flag of one compiler.
+  for (const auto& entry : fs::directory_iterator(game)) {
+    if (!entry.is_regular_file() || entry.path().filename() == "cellmesh.local.cmake") continue;
+    EXPECT_THAT(read_file(entry.path()), testing::Not(HasSubstr(folder.path().string()))) << entry.path();
+  }
+  EXPECT_THAT(read_file(game / ".gitignore"), HasSubstr("cellmesh.local.cmake"));
+  const auto commands = read_file(game / "build" / "compile_commands.json");
+  EXPECT_THAT(commands, HasSubstr("my_game.cpp"));
+  EXPECT_THAT(commands, testing::Not(HasSubstr("gnu-unique")));
+  // On another machine.
+  fs::copy(game, folder / "clone");
+  fs::remove(folder / "clone" / "cellmesh.local.cmake");
+  must_run({"env", "PATH=" + (prefix / "bin").string() + ":" + std::getenv("PATH"), "cmake", "--preset", "dev"},
+           folder / "clone");
   EXPECT_THAT(must_run({program, "manifest", "build/plugins/my_game.so"}, game), HasSubstr("my_game_proto.HelloREQ"));
 
   copy_plugins(folder / "plugins");

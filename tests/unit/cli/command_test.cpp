@@ -91,7 +91,7 @@ TEST_F(CommandTest, ACommandThatThrowsHasFailed) {
 
 TEST_F(CommandTest, TheVersionIsOneLine) {
   EXPECT_EQ(run({"--version"}), kOk);
-  EXPECT_THAT(out.str(), testing::MatchesRegex("cellmesh [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_THAT(out.str(), testing::MatchesRegex("cellmesh [0-9]+\\.[0-9]+\\.[0-9]+, plugin ABI [0-9]+\\.[0-9]+\n"));
 }
 
 TEST(Commands, EachShippedOneExplainsItself) {

@@ -48,7 +48,7 @@ class NewProject : public testing::Test {
  protected:
   NewProject() {
     write(sources.template_dir / "NAME.cpp.in", "class @Class@ of @name@ in @prefix@; @other@\n");
-    write(sources.template_dir / "CMakePresets.json.in", "\"@prefix@\"\n");
+    write(sources.template_dir / ".gitignore.in", "/build/\n");
     write(sources.template_dir / "notes.txt", "no part of it\n");
   }
   static void write(const fs::path& path, const std::string& text) {
@@ -68,9 +68,8 @@ TEST_F(NewProject, IsTheTemplateWithItsName) {
   const fs::path to = folder / "deep" / "my-game";
   const auto made = make_project(sources, {"my_game", "MyGame"}, to);
   ASSERT_TRUE(made) << made.error().text;
-  EXPECT_THAT(*made, ElementsAre("CMakePresets.json", "my_game.cpp"));
+  EXPECT_THAT(*made, ElementsAre(".gitignore", "my_game.cpp"));
   EXPECT_EQ(test::read_file(to / "my_game.cpp"), "class MyGame of my_game in /opt/cell\"mesh; @other@\n");
-  EXPECT_EQ(test::read_file(to / "CMakePresets.json"), "\"/opt/cell\\\"mesh\"\n");
   EXPECT_FALSE(fs::exists(to / "notes.txt"));
 }
 

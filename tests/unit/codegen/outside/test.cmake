@@ -16,6 +16,35 @@ run(${CMAKE_COMMAND} --install ${BUILD}/sdk --prefix ${WORK}/prefix)
 file(COPY ${SOURCE}/ ${ALSO} DESTINATION ${WORK}/source)
 # The package is found again where it was moved to.
 file(RENAME ${WORK}/prefix ${WORK}/moved)
+
+# What a plugin may call, the documents and the licence are there.
+file(GLOB_RECURSE there RELATIVE ${WORK}/moved ${WORK}/moved/*)
+foreach(file agent.proto client.proto data.proto game.proto hub.proto login.proto social.proto README.md sdk/README.md
+        LICENSE)
+  if(NOT there MATCHES "/${file}(;|$)")
+    message(FATAL_ERROR "${file} is not installed: ${there}")
+  endif()
+endforeach()
+
+# The package's version is the ABI's: an older minor is served, a newer one and another major are not.
+file(STRINGS ${WORK}/moved/include/cellmesh/abi/version.h minor REGEX "^#define CM_ABI_MINOR ")
+string(REGEX REPLACE "[^0-9]" "" minor "${minor}")
+math(EXPR newer "${minor} + 1")
+file(WRITE ${WORK}/versions/CMakeLists.txt "cmake_minimum_required(VERSION 3.25)
+project(versions LANGUAGES C)
+foreach(version 2 2.0 1.${newer} 1 1.0 1.1 1.${minor})
+  find_package(cellmesh \${version} QUIET)
+  message(STATUS \"<\${version} \${cellmesh_FOUND}>\")
+endforeach()
+")
+run(${CMAKE_COMMAND} -S ${WORK}/versions -B ${WORK}/versions/build -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${WORK}/moved)
+foreach(answer "2 0" "2.0 0" "1.${newer} 0" "1 1" "1.0 1" "1.1 1" "1.${minor} 1")
+  string(FIND "${output}" "<${answer}>" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "find_package(cellmesh VERSION): not <${answer}>: ${output}")
+  endif()
+endforeach()
+
 run(${CMAKE_COMMAND} -S ${WORK}/source -B ${WORK}/build -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${WORK}/moved
     -DCMAKE_INSTALL_PREFIX=${WORK}/installed ${FLAGS})
 run(${CMAKE_COMMAND} --build ${WORK}/build)

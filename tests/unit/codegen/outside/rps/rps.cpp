@@ -2,7 +2,7 @@
 #include <cellmesh/plugin.hpp>
 #include <random>
 
-class Rps : public cellmesh::Service<Rps, proto::RpsSettings> {
+class Rps final : public cellmesh::Service<Rps, proto::RpsSettings> {
  public:
   void on(const proto::PlayREQ& req, cellmesh::Client /*from*/) {
     const int theirs = req.hand() % 3;
