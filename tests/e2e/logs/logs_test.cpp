@@ -92,7 +92,10 @@ class Files : public testing::Test {
  protected:
   std::unique_ptr<Host> host(std::vector<std::string> more) {
     more.insert(more.end(), {"--log-file", log.string()});
-    auto made = std::make_unique<Host>(Host::Options{.folder = folder / "host", .arguments = dev(std::move(more))});
+    Host::Options options;
+    options.folder = folder / "host";
+    options.arguments = dev(std::move(more));
+    auto made = std::make_unique<Host>(std::move(options));
     made->await_ready();
     return made;
   }
@@ -104,7 +107,7 @@ class Files : public testing::Test {
   }
   // Makes the host log this.
   static std::string change(Host& of, int value) {
-    of.query({"settings", "set", "agent/heartbeat_sec", std::to_string(value)});
+    (void)of.query({"settings", "set", "agent/heartbeat_sec", std::to_string(value)});
     return "setting=heartbeat_sec value=" + std::to_string(value);
   }
   static void buy(Host& of) {
