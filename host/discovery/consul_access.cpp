@@ -18,7 +18,7 @@ constexpr auto kSoon = 200ms;
 constexpr auto kWhileMissing = 5s;
 constexpr auto kWhileWell = 60s;
 
-spdlog::logger& out() { return base::log(base::Room::discovery); }
+base::Logger out() { return base::log(base::Room::discovery); }
 
 std::string joined(const std::vector<std::string>& words) {
   std::string all;

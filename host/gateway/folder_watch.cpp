@@ -24,7 +24,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-auto& logger() { return base::log(base::Room::gateway); }
+auto logger() { return base::log(base::Room::gateway); }
 
 std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 

@@ -11,7 +11,7 @@
 namespace cm::gateway {
 namespace {
 
-auto& logger() { return base::log(base::Room::gateway); }
+auto logger() { return base::log(base::Room::gateway); }
 
 }  // namespace
 
