@@ -31,7 +31,7 @@ const std::map<std::string, Settings>& meshes() {
         {"agent/ws_deflate", "true"},
         {"agent/ws_origins", "https://play.example.org"}}},
       {"hasty", {{"agent/handshake_timeout_sec", "1"}}},
-      {"lively", {{"agent/ws_ping_sec", "1"}, {"agent/ws_subprotocols", "chat.v2, binary"}}},
+      {"lively", {{"agent/ws_ping_sec", "3"}, {"agent/ws_subprotocols", "chat.v2, binary"}}},
       {"strict", {{"agent/ws_ping_sec", "0"}, {"agent/heartbeat_sec", "1"}}},
       {"narrow", {{"agent/max_handshakes", "8"}, {"agent/tls_min_version", "1.3"}}},
   };
