@@ -22,7 +22,6 @@ using boost::system::error_code;
 // Connections taken in one turn, so that a storm of them does not hold the clients back.
 constexpr int kPerTurn = 64;
 constexpr std::int64_t kSteadyMs = 2'000;  // without a failure
-constexpr std::int64_t kComplaintPeriodMs = 60'000;
 
 std::string text_of(int error) { return error_code(error, boost::system::system_category()).message(); }
 
@@ -114,8 +113,7 @@ void Listener::take_connections() {
 void Listener::pause(int error) {
   paused_ = true;
   failed_ms_ = worker_.now_ms();
-  if (std::exchange(short_, true) && failed_ms_ - complained_ms_ < kComplaintPeriodMs) return;
-  complained_ms_ = failed_ms_;
+  if (std::exchange(short_, true)) return;
   base::log(base::Room::net)
       .warn(
           "not accepting until resources are free; raise the limit of open files (ulimit -n) if this lasts "

@@ -56,10 +56,9 @@ class Listener : public std::enable_shared_from_this<Listener> {
   boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type> acceptor_;
   OnConnection on_connection_;
   bool waiting_ = false;
-  bool paused_ = false;             // until tick()
-  bool short_ = false;              // of resources, and that was said
-  std::int64_t failed_ms_ = 0;      // when it last was
-  std::int64_t complained_ms_ = 0;  // when it last was said
+  bool paused_ = false;         // until tick()
+  bool short_ = false;          // of resources, and that was said
+  std::int64_t failed_ms_ = 0;  // when it last was
 };
 
 }  // namespace cm::net

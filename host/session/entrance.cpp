@@ -11,7 +11,6 @@
 namespace cm::session {
 namespace {
 constexpr std::int64_t kTickMs = 100;
-constexpr std::int64_t kLinePeriodMs = 1000;
 }  // namespace
 
 class Entrance::Guest final : public net::Transport::Handler, private net::WebSocketHost {
@@ -78,22 +77,19 @@ class Entrance::Guest final : public net::Transport::Handler, private net::WebSo
   }
   void origin_refused(std::string_view peer, std::string_view origin, std::string_view host) override {
     table_.count().origins_refused.add();
-    if (!entrance_.may_log(entrance_.origins_)) return;
     base::log(base::Room::session)
         .warn(
             "refused a WebSocket from a page of another site; if it is yours, add it to ws_origins service={} "
-            "origin={} host={} peer={} left_out={}",
+            "origin={} host={} peer={}",
             table_.names().service_id(frontend->owner), base::log_value(origin), base::log_value(host),
-            base::log_value(peer), std::exchange(entrance_.origins_.left_out, 0));
+            base::log_value(peer));
   }
   void no_subprotocol(std::string_view peer, std::string_view offered) override {
-    if (!entrance_.may_log(entrance_.subprotocols_)) return;
     base::log(base::Room::session)
         .warn(
             "a WebSocket client offers no subprotocol that is listed, and gets none, at which browsers give up; add "
-            "one of them to ws_subprotocols service={} offered={} peer={} left_out={}",
-            table_.names().service_id(frontend->owner), base::log_value(offered), base::log_value(peer),
-            std::exchange(entrance_.subprotocols_.left_out, 0));
+            "one of them to ws_subprotocols service={} offered={} peer={}",
+            table_.names().service_id(frontend->owner), base::log_value(offered), base::log_value(peer));
   }
 
   Entrance& entrance_;
@@ -112,16 +108,6 @@ void Entrance::admit(const std::shared_ptr<Frontend>& frontend, Port& port, net:
   const auto ticks = static_cast<std::uint32_t>((config.handshake_timeout.count() + kTickMs - 1) / kTickMs);
   guests_.push_back(std::make_unique<Guest>(*this, frontend, port, full, table_.clock() + std::max(ticks, 1U)));
   guests_.back()->start(std::move(socket), std::move(config.websocket));
-}
-
-bool Entrance::may_log(Lines& lines) {
-  const std::int64_t now = table_.worker().now_ms();
-  if (lines.last_ms != 0 && now - lines.last_ms < kLinePeriodMs) {
-    ++lines.left_out;
-    return false;
-  }
-  lines.last_ms = now;
-  return true;
 }
 
 void Entrance::tick() {

@@ -31,18 +31,10 @@ class Entrance {
  private:
   class Guest;
 
-  // Returns true if a line of this cause may be logged, and how many were left out before it. Anybody can connect.
-  struct Lines {
-    std::int64_t last_ms = 0;
-    std::uint64_t left_out = 0;
-  };
-  bool may_log(Lines& lines);
   void free(Guest& guest);
 
   SessionTable& table_;
   std::vector<std::unique_ptr<Guest>> guests_;
-  Lines origins_;
-  Lines subprotocols_;
 };
 
 }  // namespace cm::session

@@ -21,7 +21,7 @@ using routing::Transport;
 constexpr std::uint32_t kMaxOutbox = 1U << 30U;
 constexpr std::size_t kMaxDoors = 16;
 constexpr std::uint32_t kMaxHandshakeTime = 600'000;
-constexpr std::int64_t kWarnPeriodMs = 10'000;
+constexpr base::LogLimit kRarely{.burst = 1, .refill = std::chrono::seconds(10)};
 
 net::TlsConfig tls_config(const ListenerOptions& options) {
   return {options.certificate, options.private_key, options.tls_min_version,
@@ -80,7 +80,14 @@ void Gateway::State::on_connection(const std::shared_ptr<Frontend>& frontend, Po
   const net::DescriptorLimits limits = net::descriptor_limits();
   const auto number = static_cast<std::uint64_t>(socket.get());
   bool full = number >= limits.clients();
-  if (full) out_of_descriptors(limits);
+  if (full) {
+    base::log(base::Room::session, "descriptors", kRarely)
+        .warn(
+            "clients are refused: all descriptors but those kept for links, the admin socket, Consul, databases and "
+            "reloads are in use; raise the limit of open files (ulimit -n, LimitNOFILE= of systemd), or add hosts "
+            "limit={} kept={}",
+            limits.limit, limits.reserve);
+  }
   Counters& count = tables.front()->count();
   if (number >= limits.refusals()) return count.turned_away.add();
   const std::shared_ptr<SessionTable>& table = tables[next_worker++ % tables.size()];
@@ -105,19 +112,6 @@ void Gateway::State::on_connection(const std::shared_ptr<Frontend>& frontend, Po
   } else {
     table->worker().post(std::move(take));
   }
-}
-
-void Gateway::State::out_of_descriptors(const net::DescriptorLimits& limits) {
-  ++unwarned;
-  const std::int64_t now = tables.front()->worker().now_ms();
-  if (warned_ms != 0 && now - warned_ms < kWarnPeriodMs) return;
-  warned_ms = now;
-  base::log(base::Room::session)
-      .warn(
-          "clients are refused: all descriptors but those kept for links, the admin socket, Consul, databases and "
-          "reloads are in use; raise the limit of open files (ulimit -n, LimitNOFILE= of systemd), or add hosts "
-          "limit={} kept={} refused={}",
-          limits.limit, limits.reserve, std::exchange(unwarned, 0));
 }
 
 FrontendOptions Gateway::within_descriptors(Open& open, FrontendOptions options) const {

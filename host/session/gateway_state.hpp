@@ -13,12 +13,8 @@ namespace cm::session {
 // What the Gateway shares with callbacks on the workers.
 struct Gateway::State {
   std::vector<std::shared_ptr<SessionTable>> tables;  // constant; by worker
-  // Worker 0 only.
-  unsigned next_worker = 0;
-  std::int64_t warned_ms = 0;  // that there are no descriptors for clients
-  std::uint64_t unwarned = 0;  // clients refused since
-
-  mutable std::mutex mutex;  // guards open, and what stands so in each Open
+  unsigned next_worker = 0;                           // worker 0 only
+  mutable std::mutex mutex;                           // guards open, and what stands so in each Open
   std::unordered_map<routing::ServiceRef, std::shared_ptr<Open>> open;
 
   [[nodiscard]] std::vector<std::shared_ptr<Open>> all() const {
@@ -40,8 +36,6 @@ struct Gateway::State {
 
   // Hands a connection to the next worker. [worker 0]
   void on_connection(const std::shared_ptr<Frontend>& frontend, Port& port, net::Fd socket);
-  // The descriptors that clients may have are all taken. [worker 0]
-  void out_of_descriptors(const net::DescriptorLimits& limits);
 };
 
 // Why the options are none.

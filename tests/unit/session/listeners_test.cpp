@@ -203,7 +203,6 @@ TEST_F(Listeners, RefusedOriginsAreCountedAndLogged) {
   }
   EXPECT_EQ(gateway->stats().origins_refused, 20U);
   EXPECT_NE(log.count("service=agent#0@t origin=https://evil.example.org"), 0U);
-  EXPECT_LT(log.count("evil.example.org"), 20U) << "anybody can ask";
 }
 
 TEST_F(Listeners, ALargePageComesWhole) {
