@@ -73,7 +73,8 @@ class Entrance::Guest final : public net::Transport::Handler, private net::WebSo
   [[nodiscard]] std::string unhealthy() const override {
     const auto services = table_.registry().snapshot();
     const auto* service = services->find(frontend->owner);
-    return service == nullptr || service->draining || frontend->closed ? "going down" : "";
+    if (service == nullptr || service->draining || frontend->closed) return "going down";
+    return service->unhealthy.empty() ? "" : "unhealthy";  // the reason is for operators
   }
   void origin_refused(std::string_view peer, std::string_view origin, std::string_view host) override {
     table_.count().origins_refused.add();

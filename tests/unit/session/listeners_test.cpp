@@ -172,6 +172,18 @@ TEST_F(Listeners, AHealthCheckIsAnswered) {
   EXPECT_EQ(gateway->counts(owner).clients, 0U);
 }
 
+TEST_F(Listeners, AHealthCheckIsToldWhatIsWrong) {
+  open();
+  const auto port = add();
+  const std::string check = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+  registry.update(owner, [](routing::ServiceEntry& entry) { entry.unhealthy = "the database of 10.0.0.7 is away"; });
+  EXPECT_THAT(ask(port, check), testing::AllOf(StartsWith("HTTP/1.1 503 "), testing::EndsWith("\r\n\r\nunhealthy")));
+  registry.update(owner, [](routing::ServiceEntry& entry) { entry.unhealthy.clear(); });
+  EXPECT_THAT(ask(port, check), StartsWith("HTTP/1.1 200 "));
+  registry.update(owner, [](routing::ServiceEntry& entry) { entry.draining = true; });
+  EXPECT_THAT(ask(port, check), testing::AllOf(StartsWith("HTTP/1.1 503 "), testing::EndsWith("going down")));
+}
+
 TEST_F(Listeners, SelectTheFirstOfferedSubprotocolThatIsListed) {
   open();
   listener.subprotocols = "binary, chat.v2";
