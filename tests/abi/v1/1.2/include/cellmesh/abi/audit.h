@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The audit stream: records that an operator must be able to account for, such as money. A host writes them to a file of
- * its own, or to its log at any log level; it neither limits nor drops them. */
+ * The audit stream: records that an operator must be able to account for, such as money. A host writes them to a file
+ * of its own, or to its log at any log level; it neither limits nor drops them. */
 #ifndef CELLMESH_ABI_AUDIT_H
 #define CELLMESH_ABI_AUDIT_H
 
@@ -27,8 +27,8 @@ typedef struct cm_host_audit {
   uint32_t reserved;
 
   /* Writes one record, `audit name=value ...` on a line of its own, with the time, the service, its host, plugin and
-   * generation. When this returns CM_OK, the record is written, or kept until it can be. CM_INVALID: there are no fields
-   * or too many, or a name is bad, or the service takes over from another generation (act in resumed());
+   * generation. When this returns CM_OK, the record is written, or kept until it can be. CM_INVALID: there are no
+   * fields or too many, or a name is bad, or the service takes over from another generation (act in resumed());
    * CM_TOO_LARGE: a value is. Nothing is written then. Does not wait for the disk. [service-thread] */
   cm_status (*write)(const cm_host *host, const cm_audit_field *fields, size_t count);
 } cm_host_audit;
