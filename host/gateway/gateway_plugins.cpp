@@ -169,7 +169,9 @@ void Gateway::take_file(const std::string& file) {
 void Gateway::on_file_gone(const std::string& file) {
   if (fs::path(file).extension() != ".so") return;
   tasks_->run([this, name = fs::path(file).stem().string()] {
-    plugin_set_->unload(name, [](const base::Status&) {});
+    const auto is_it = [&](const std::string& wanted) { return WantedPlugin::parse(wanted).name == name; };
+    const auto wanted = plugin_set_->wanted();
+    if (std::any_of(wanted.begin(), wanted.end(), is_it)) plugin_set_->unload(name, [](const base::Status&) {});
   });
 }
 

@@ -209,7 +209,8 @@ const Registry::Entry* Registry::pick(const Snapshot& snapshot, KindRef kind, bo
   using Rank = std::pair<bool, bool>;
   const auto rank_of = [&](const Entry& entry) { return Rank{!entry.reachable, !is_known(*entry.load, now)}; };
   const auto fits = [&](const Entry& entry) {
-    return !entry.draining && entry.unhealthy.empty() && entry.mailbox && !(with_frontend && entry.public_address.empty());
+    return !entry.draining && entry.unhealthy.empty() && entry.mailbox &&
+           !(with_frontend && entry.public_address.empty());
   };
   Rank best{true, true};
   std::size_t count = 0;  // of that rank
