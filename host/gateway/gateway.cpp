@@ -321,7 +321,7 @@ int run_host(const Bootstrap& bootstrap) {
   }
   if (gateway.left_threads()) {
     // They run on, and exit() would destroy what they use.
-    spdlog::shutdown();
+    base::look_after_logs(true);
     std::_Exit(exit_code);
   }
   return exit_code;
