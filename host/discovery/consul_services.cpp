@@ -192,7 +192,7 @@ void ConsulServices::on_registered(const ServiceRecord& record, bool again) {
   if (again && own.seen) return;
   own.seen = false;
   own.missing_since = Loop::Clock::now();
-  read_soon(record.kind, 0ms);
+  read_soon(record.kind, kSync / 2);
 }
 
 void ConsulServices::on_deregistered(const ServiceRecord& record) {
