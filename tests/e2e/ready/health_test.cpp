@@ -79,7 +79,7 @@ TEST(DataHealth, DeletedFileMakesItUnhealthyUntilItIsBack) {
 
 TEST(DataHealth, ConsulAndOtherHostsSeeItAndStayLinked) {
   PostgresServer postgres;
-  Deployment mesh(Shape::consul, {.env = {{"CELLMESH_DATABASE", postgres.make_database()}}});
+  Deployment mesh(Shape::consul, {.arguments = {}, .env = {{"CELLMESH_DATABASE", postgres.make_database()}}});
   Host& data = mesh.host("data");
   Host& game = mesh.host("game");
   const auto links = [&] { return boost::json::serialize(game.query({"links"})); };

@@ -59,7 +59,7 @@ class ReadyPlugins : public testing::Test {
   static boost::json::object row(Host& host, const std::string& name) {
     const auto rows = host.query({"plugins"});
     for (const auto& row : rows.as_array()) {
-      if (row.at("name") == name) return row.as_object();
+      if (row.at("name").as_string() == name) return row.as_object();
     }
     return {};
   }
