@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "../choice/choice.hpp"
 #include "../clock/since_1970.hpp"
 #include "../frontend/listeners.hpp"
 #include "../tokens/public_key.hpp"
@@ -27,13 +28,16 @@ using cellmesh::CloseReason;
 using cellmesh::Sender;
 using cellmesh::ServiceId;
 using cellmesh::Status;
+using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
 namespace {
 
 constexpr std::string_view replaced_text = "you entered anew from elsewhere";
 constexpr auto verify_timeout = 5s;
-constexpr auto load_delay = 200ms;  // so that a burst of clients is one report
+constexpr auto game_timeout = 3500ms;  // while another game may be asked; a game that waits for data answers in 3 s
+constexpr int max_games = 3;           // that are asked for one client
+constexpr auto load_delay = 200ms;     // so that a burst of clients is one report
 constexpr auto retry_delay = 200ms;
 constexpr auto key_patience = 2s;  // for a key that was published just now
 constexpr std::size_t max_waiting = 1'000;
@@ -65,6 +69,12 @@ std::string random_hex() {
     }
   }
   return text;
+}
+
+auto not_asked(const proto::AgentEntry& entry) {
+  return [&entry](const cellmesh::ServiceInfo& info) {
+    return std::find(entry.asked().begin(), entry.asked().end(), info.id) == entry.asked().end();
+  };
 }
 
 }  // namespace
@@ -139,18 +149,21 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     if (settings().require_token()) {
       look_at(req, client, true);
     } else {
-      ask_game(client, game_of(req.game_svc_id(), settings().game_kind()),
-               {.uid = cellmesh::format("guest-{}", random_hex())});
+      ask_game(client, settings().game_kind(), req.game_svc_id(), {.uid = cellmesh::format("guest-{}", random_hex())});
     }
     return Status::ok;
   }
 
-  void on(const proto::AgentInfoREQ& /*req*/, Sender from) {
+  void on(const proto::AgentInfoREQ& req, Sender from) {
     proto::AgentInfoACK ack;
     for (const auto& listener : listeners().list()) {
       for (const auto& url : listener.urls) ack.add_urls(url);
     }
     ack.set_audience(audience_);
+    if (!req.game_kind().empty()) {
+      ack.set_chose_game(true);
+      ack.set_game(directory().name(reachable_game(req)));
+    }
     from.reply(ack);
   }
 
@@ -251,7 +264,7 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     if (!spent_.take(claims.id, claims.expires + settings().clock_skew_sec(), now)) {
       return turn_away(client, proto::TooManyAttempts, "more tokens came lately than this agent can remember");
     }
-    ask_game(client, game_of(claims.game, kind_of(claims.game)), claims);
+    ask_game(client, kind_of(claims.game), claims.game, claims);
   }
 
   // Their key may have come.
@@ -272,22 +285,52 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     look_at(req, client, false);
   }
 
-  // The client enters as this uid, if the game agrees.
-  void ask_game(Client client, ServiceId game, const Claims& claims) {
-    proto::EnterGameREQ req;
-    req.set_uid(claims.uid);
-    Status sent = Status::unavailable;
-    if (game) {
-      const auto options = cellmesh::on_behalf(client, verify_timeout);
-      sent = call<&Agent::on_entered>(options, game, req, client, game);
-    }
-    if (sent != Status::ok) {
-      spent_.give_back(claims.id);
-      return turn_away(client, proto::GameNotFound, game ? to_string(sent) : "no such game is up");
-    }
+  // The client enters as this uid, if the game agrees: the wanted one, or another of the kind where that one is not up,
+  // did not answer lately, or does not answer.
+  void ask_game(Client client, const std::string& kind, const std::string& wanted, const Claims& claims) {
     auto& entry = entered_[client];
     entry.set_uid(claims.uid);
     entry.set_token_id(claims.id);
+    entry.set_game_kind(kind);
+    const ServiceId game = game_of(wanted, kind);
+    ServiceId first = game;
+    if (!game || games_.doubts(wanted, now())) first = next_game(entry);
+    ask_games(client, first, Status::unavailable);
+  }
+
+  // Asks one game after another until one can be asked. `why`: what became of the one before.
+  void ask_games(Client client, ServiceId game, Status why) {
+    auto* entry = entered_.edit(client);
+    proto::EnterGameREQ req;
+    req.set_uid(entry->uid());
+    for (; game; game = next_game(*entry)) {
+      entry->add_asked(directory().name(game));
+      const bool last =
+          entry->asked_size() >= max_games || !choice::Choice::any(directory(), entry->game_kind(), not_asked(*entry));
+      const auto options =
+          cellmesh::on_behalf(client, last ? milliseconds(verify_timeout) : milliseconds(game_timeout));
+      why = call<&Agent::on_entered>(options, game, req, client, game);
+      if (why == Status::ok) return;
+    }
+    const std::string_view text = entry->asked().empty() ? "no such game is up" : to_string(why);
+    spent_.give_back(entry->token_id());
+    entered_.erase(client);
+    turn_away(client, proto::GameNotFound, text);
+  }
+
+  // Returns a game that was not asked for this client yet; none when enough were.
+  ServiceId next_game(const proto::AgentEntry& entry) {
+    if (entry.asked_size() >= max_games) return {};
+    return games_.pick(directory(), entry.game_kind(), now(), not_asked(entry));
+  }
+
+  // Returns the first game that its login would choose and that is well here, else any.
+  ServiceId reachable_game(const proto::AgentInfoREQ& req) {
+    for (const auto& id : req.games()) {
+      const auto game = directory().get(game_of(id, req.game_kind()));
+      if (!id.empty() && game && game->load && !games_.doubts(id, now())) return game->service;
+    }
+    return games_.pick(directory(), req.game_kind(), now(), [](const cellmesh::ServiceInfo&) { return true; });
   }
 
   void on_entered(const proto::EnterGameACK& ack, Status status, Client client, ServiceId game) {
@@ -300,7 +343,12 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
     if (entry == nullptr) return;  // gone meanwhile
     if (agreed) status = bound;
     if (late && bound == Status::ok) (void)gateway().unbind(client, kind_of(directory().name(game)));
+    if (agreed) games_.answered(directory().name(game));
     if (!agreed || bound != Status::ok) {
+      if (status == Status::timeout || status == Status::unavailable) {
+        games_.failed(directory().name(game), now());
+        if (const ServiceId next = next_game(*entry)) return ask_games(client, next, status);
+      }
       spent_.give_back(entry->token_id());
       entered_.erase(client);
       if (status == Status::ok) return turn_away(client, ack.result(), ack.text());
@@ -389,7 +437,8 @@ class Agent : public cellmesh::Service<Agent, proto::AgentSettings> {
   std::unordered_map<std::string, Client> online_;                       // by uid, the newest of each
   agent::TokenCheck tokens_;
   agent::SpentTokens<Agent> spent_{*this};
-  std::string audience_;           // what tokens for this agent name, since its start
+  std::string audience_;  // what tokens for this agent name, since its start
+  choice::Choice games_;
   cellmesh::TimerId load_timer_;   // runs while a report is due
   cellmesh::TimerId retry_timer_;  // runs while somebody missed who came or went
   cellmesh::Counter verified_ = counter("verified");

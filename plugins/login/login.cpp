@@ -1,7 +1,6 @@
 #include "login.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 
 #include "../clock/since_1970.hpp"
@@ -16,7 +15,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto agent_timeout = 5s;
+// In all, and of one while another may be asked: below what clients wait for an answer.
+constexpr std::chrono::milliseconds agents_time = 5s;
+constexpr std::chrono::milliseconds agent_timeout = 1s;
 
 cellmesh::FrontendOptions frontend_options(const proto::LoginSettings& settings) {
   cellmesh::FrontendOptions options;
@@ -32,6 +33,14 @@ cellmesh::Page page(const proto::LoginSettings& settings) {
   if (!settings.demo_page()) return {};
   return {.type = "text/html; charset=utf-8",
           .bytes = {reinterpret_cast<const char*>(login::demo_page), login::demo_page_size}};
+}
+
+// Agents with an address for clients that were not asked for this client yet.
+auto may_ask(const proto::LoginClient& client) {
+  return [&client](const cellmesh::ServiceInfo& info) {
+    return !info.public_address.empty() &&
+           std::find(client.asked().begin(), client.asked().end(), info.id) == client.asked().end();
+  };
 }
 
 }  // namespace
@@ -145,28 +154,55 @@ Status Login::on(const proto::LoginREQ& req, Client client) {
 }
 
 void Login::let_in(const Visitor& visitor, const std::string& uid) {
-  const auto agent = reachable_agent();
-  if (!agent && directory().list("agent").empty()) return refuse(visitor, proto::AgentNotFound, "no agent is up", {});
-  if (!agent) return refuse(visitor, proto::AgentAddressError, "no agent has an address for clients", {});
+  if (auto* client = clients_.edit(visitor.client)) client->set_answer_by_ms((now() + agents_time).count());
   const auto game = directory().pick(settings().game_kind());
-  if (!game) return refuse(visitor, proto::GameNotFound, "no game is up", {});
-  const cellmesh::CallOptions options{.client = {}, .timeout = agent_timeout};
-  const Status sent = call<&Login::on_agent>(options, agent, proto::AgentInfoREQ(), visitor, agent, game, uid);
-  if (sent != Status::ok) refuse(visitor, proto::AgentNotFound, "the agent cannot be asked", {});
+  const bool none = directory().list("agent").empty();
+  ask_agents(visitor, game, uid, none ? proto::AgentNotFound : proto::AgentAddressError,
+             none ? "no agent is up" : "no agent has an address for clients");
 }
 
-void Login::on_agent(const proto::AgentInfoACK& info, Status status, Visitor visitor, ServiceId /*agent*/,
-                     ServiceId game, const std::string& uid) {
-  if (status != Status::ok) return refuse(visitor, proto::AgentNotFound, "the agent does not answer", {});
+void Login::ask_agents(const Visitor& visitor, ServiceId game, const std::string& uid, proto::ResultCode why,
+                       const std::string& text) {
+  auto* client = clients_.edit(visitor.client);
+  if (client == nullptr) return;  // it left
+  proto::AgentInfoREQ req;
+  req.set_game_kind(settings().game_kind());
+  if (game) req.add_games(directory().name(game));
+  const std::chrono::milliseconds left(client->answer_by_ms() - now().count());
+  const ServiceId agent = left.count() > 0 ? next_agent(*client) : ServiceId();
+  if (!agent) return refuse(visitor, why, text, {});
+  const std::string id = directory().name(agent);
+  client->add_asked(id);
+  const bool last = !choice::Choice::any(directory(), "agent", may_ask(*client));
+  const cellmesh::CallOptions options{.client = {}, .timeout = last ? left : std::min(left, agent_timeout)};
+  if (call<&Login::on_agent>(options, agent, req, visitor, agent, game, uid) == Status::ok) return;
+  agents_.failed(id, now());
+  ask_agents(visitor, game, uid, proto::AgentNotFound, "the agent cannot be asked");
+}
+
+void Login::on_agent(const proto::AgentInfoACK& info, Status status, Visitor visitor, ServiceId agent, ServiceId game,
+                     const std::string& uid) {
+  if (status != Status::ok) {
+    agents_.failed(directory().name(agent), now());
+    return ask_agents(visitor, game, uid, proto::AgentNotFound, "the agent does not answer");
+  }
+  agents_.answered(directory().name(agent));
+  const std::string game_id = info.chose_game() ? info.game() : directory().name(game);
+  if (game_id.empty()) {
+    const bool none = !game && !info.chose_game();
+    return ask_agents(visitor, game, uid, proto::GameNotFound, none ? "no game is up" : "no agent reaches a game");
+  }
   // A client that left meanwhile has no row; what it is told goes nowhere.
   const auto* client = clients_.find(visitor.client);
   const auto ways = login::ways_for({info.urls().begin(), info.urls().end()}, client ? client->address() : "");
   const auto* way =
       login::way_by(ways, client ? static_cast<cellmesh::Transport>(client->transport()) : cellmesh::Transport::tcp);
-  if (way == nullptr) return refuse(visitor, proto::AgentAddressError, "the agent has no address for clients", {});
+  if (way == nullptr) {
+    return ask_agents(visitor, game, uid, proto::AgentAddressError, "the agent has no address for clients");
+  }
   const std::int64_t now = since_1970::seconds();
   proto::LoginACK ack;
-  ack.set_game_svc_id(directory().name(game));
+  ack.set_game_svc_id(game_id);
   ack.set_game_token(login::make_token(
       ring_.signer(), {uid, info.audience(), ack.game_svc_id(), now, now + std::int64_t{settings().token_sec()}}));
   ack.mutable_server()->set_ip(way->address.host);
@@ -193,20 +229,8 @@ void Login::answer(const Visitor& visitor, const proto::LoginACK& ack) {
   clients().close(visitor.client, cellmesh::CloseReason::done);
 }
 
-ServiceId Login::reachable_agent() {
-  const auto usable = [](const cellmesh::ServiceInfo& agent) { return !agent.public_address.empty(); };
-  if (const auto picked = directory().get(directory().pick("agent")); picked && usable(*picked)) {
-    return picked->service;
-  }
-  ServiceId best;
-  std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
-  for (const auto& agent : directory().list("agent")) {
-    const std::uint64_t load = agent.load.value_or(std::numeric_limits<std::uint64_t>::max() - 1);
-    if (!usable(agent) || !agent.unhealthy.empty() || load >= least) continue;
-    best = agent.service;
-    least = load;
-  }
-  return best;
+ServiceId Login::next_agent(const proto::LoginClient& client) {
+  return agents_.pick(directory(), "agent", now(), may_ask(client));
 }
 
 CELLMESH_PLUGIN(Login)

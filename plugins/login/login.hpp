@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "../choice/choice.hpp"
 #include "attempts.hpp"
 #include "guest.hpp"
 #include "key_ring.hpp"
@@ -51,8 +52,11 @@ class Login : public cellmesh::Service<Login, proto::LoginSettings>,
   void refuse(const Visitor& visitor, proto::ResultCode why, const std::string& text,
               std::chrono::milliseconds retry_after) override;
   void answer(const Visitor& visitor, const proto::LoginACK& ack);
-  // The least-loaded agent; where that has no address for clients, the least-loaded that has.
-  ServiceId reachable_agent();
+  // Asks agents, one after another, until one can be asked; refuses with `why` when none is left or it takes too long.
+  void ask_agents(const Visitor& visitor, ServiceId game, const std::string& uid, proto::ResultCode why,
+                  const std::string& text);
+  // Returns the best agent with an address for clients that was not asked for this client yet; none when all were.
+  ServiceId next_agent(const proto::LoginClient& client);
   // Reads the setting platform_aliases. False, and the aliases stay, when it cannot be understood.
   bool take_aliases();
 
@@ -85,6 +89,7 @@ class Login : public cellmesh::Service<Login, proto::LoginSettings>,
   [[nodiscard]] login::KeyRing::Terms key_terms() const;
 
   std::map<std::string, std::string, std::less<>> aliases_;  // of platforms, by alias
+  choice::Choice agents_;
   login::GuestPlatform guest_{*this};
   login::PasswordPlatform password_{*this, *this};
   cellmesh::Table<Client, proto::LoginClient> clients_{*this, "clients"};

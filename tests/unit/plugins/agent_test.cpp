@@ -206,10 +206,10 @@ TEST_F(AgentPlugin, VerifiedClientIsBoundAdmittedToldAndReleased) {
   EXPECT_EQ(host.metric("verified"), 1);
 }
 
-TEST_F(AgentPlugin, GameThatIsNoneOrDownIsNotFound) {
-  host.up("game#7@test");
-  host.down("game#7@test");
-  for (const char* id : {"game#7@test", "game#8@test", "nonsense", "hub#0@test"}) {
+TEST_F(AgentPlugin, GameOfAKindThatIsNotUpIsNotFound) {
+  host.up("arena#7@test");
+  host.down("arena#7@test");
+  for (const char* id : {"arena#7@test", "nonsense", "hub#0@test"}) {
     EXPECT_EQ(verify(alice, id), Status::ok);
     SCOPED_TRACE(id);
     expect_turned_away(alice, proto::GameNotFound);
@@ -223,6 +223,82 @@ TEST_F(AgentPlugin, TokenNamesTheGameOfWhateverKindItIs) {
   EXPECT_EQ(host.call<proto::EnterGameREQ>().to, arena);
   answer();
   EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::NoError);
+}
+
+TEST_F(AgentPlugin, GameThatIsDownIsReplacedByAnotherOfItsKind) {
+  host.up("game#7@test");
+  host.down("game#7@test");
+  EXPECT_EQ(verify(alice, "game#7@test"), Status::ok);
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().to, game);
+  answer();
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::NoError);
+}
+
+TEST_F(AgentPlugin, GameThatDoesNotAnswerIsReplacedAndDoubtedForAWhile) {
+  const ServiceId other = host.up("game#1@test", {.load = 9});
+  EXPECT_EQ(verify(alice), Status::ok);
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().to, game);
+  host.clear();
+  host.advance(3500ms);
+  EXPECT_THAT(host.sent<proto::VerifyACK>(), IsEmpty());
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().to, other);
+  answer();
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::NoError);
+  EXPECT_EQ(host.metric("verified"), 1);
+  host.clear();
+
+  EXPECT_EQ(verify(bob), Status::ok);  // its token names game#0@test
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().to, other);
+  answer();
+  host.clear();
+  host.advance(15s);
+  const Client carol = host.client();
+  EXPECT_EQ(verify(carol), Status::ok);
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().to, game);
+}
+
+TEST_F(AgentPlugin, GameThatDiesBeforeItsAnswerIsReplaced) {
+  const ServiceId other = host.up("game#1@test", {.load = 9});
+  EXPECT_EQ(verify(alice), Status::ok);
+  host.clear();
+  host.down("game#0@test");
+  EXPECT_EQ(host.call<proto::EnterGameREQ>().to, other);
+  answer();
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::NoError);
+}
+
+TEST_F(AgentPlugin, GamesThatDoNotAnswerAreTriedForABoundedTime) {
+  for (int i = 1; i < 9; ++i) host.up("game#" + std::to_string(i) + "@test", {.load = 9});
+  EXPECT_EQ(verify(alice), Status::ok);
+  host.advance(12s);
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::GameNotFound);
+  EXPECT_THAT(host.calls<proto::EnterGameREQ>(), IsEmpty());
+}
+
+TEST_F(AgentPlugin, GameThatRefusesIsNotReplaced) {
+  host.up("game#1@test", {.load = 9});
+  EXPECT_EQ(verify(alice), Status::ok);
+  answer(proto::AgentNotFound);
+  EXPECT_EQ(host.one<proto::VerifyACK>(alice).result(), proto::AgentNotFound);
+}
+
+TEST_F(AgentPlugin, TellsItsLoginWhichGameItReaches) {
+  const auto game_for = [&](const std::string& kind, const std::string& wanted) {
+    proto::AgentInfoREQ req;
+    req.set_game_kind(kind);
+    if (!wanted.empty()) req.add_games(wanted);
+    const auto ask = host.ask(req, login);
+    const auto ack = host.reply<proto::AgentInfoACK>(ask);
+    EXPECT_EQ(ack.chose_game(), !kind.empty());
+    return ack.game();
+  };
+  host.up("game#1@test", {.load = 9});
+  EXPECT_EQ(game_for("game", "game#1@test"), "game#1@test") << "as its login wants";
+  EXPECT_EQ(game_for("game", ""), "game#0@test");
+  host.down("game#1@test");
+  EXPECT_EQ(game_for("game", "game#1@test"), "game#0@test") << "that one cannot be reached";
+  EXPECT_EQ(game_for("arena", "arena#0@test"), "");
+  EXPECT_EQ(game_for("", ""), "") << "a login that does not ask";
 }
 
 TEST_F(AgentPlugin, NoGameAtAllIsNotFound) {

@@ -516,6 +516,75 @@ TEST_F(LoginPlugin, AgentWithoutAnAddressIsPassedOver) {
   EXPECT_EQ(log_in().server().port(), 4002);
 }
 
+TEST_F(LoginPlugin, AgentThatDoesNotAnswerIsPassedOverAndDoubtedForAWhile) {
+  up();
+  agent_up("agent#1@test", 9, "127.0.0.1:4001");
+  const auto info = [&](const std::string& agent) {
+    proto::AgentInfoACK ack;
+    ack.add_urls(urls[agent].front());
+    ack.set_audience(agent + "/0123456789abcdef");
+    return ack;
+  };
+  const Client alice = host.client_at("203.0.113.7", CM_TRANSPORT_TCP);
+  EXPECT_EQ(host.deliver(proto::LoginREQ(), alice), Status::ok);
+  const auto first = host.call<proto::AgentInfoREQ>();
+  const std::string hanging = host.memory().name(first.to.handle());
+  const std::string other = hanging == "agent#0@test" ? "agent#1@test" : "agent#0@test";
+  host.advance(1s);
+  const auto second = host.call<proto::AgentInfoREQ>();
+  EXPECT_EQ(host.memory().name(second.to.handle()), other);
+  EXPECT_EQ(host.answer(second, info(other)), Status::ok);
+  EXPECT_EQ(host.one<proto::LoginACK>(alice).result(), proto::NoError);
+  host.disconnect(alice);
+  host.clear();
+
+  for (int i = 0; i < 5; ++i) {
+    const Client bob = host.client_at("203.0.113.7", CM_TRANSPORT_TCP);
+    EXPECT_EQ(host.deliver(proto::LoginREQ(), bob), Status::ok);
+    const auto call = host.call<proto::AgentInfoREQ>();
+    EXPECT_EQ(host.memory().name(call.to.handle()), other);
+    EXPECT_EQ(host.answer(call, info(other)), Status::ok);
+    host.disconnect(bob);
+    host.clear();
+  }
+  // It is asked when no other is there, and then trusted again.
+  host.down(other);
+  const Client carol = host.client_at("203.0.113.7", CM_TRANSPORT_TCP);
+  EXPECT_EQ(host.deliver(proto::LoginREQ(), carol), Status::ok);
+  EXPECT_EQ(host.answer(host.call<proto::AgentInfoREQ>(), info(hanging)), Status::ok);
+  EXPECT_EQ(host.one<proto::LoginACK>(carol).result(), proto::NoError);
+}
+
+TEST_F(LoginPlugin, AgentsThatDoNotAnswerAreAskedForABoundedTime) {
+  up();
+  for (int i = 1; i < 20; ++i) agent_up("agent#" + std::to_string(i) + "@test", 9, "127.0.0.1:4001");
+  const Client alice = host.client_at("203.0.113.7", CM_TRANSPORT_TCP);
+  EXPECT_EQ(host.deliver(proto::LoginREQ(), alice), Status::ok);
+  host.advance(5s);
+  EXPECT_EQ(host.one<proto::LoginACK>(alice).result(), proto::AgentNotFound);
+  EXPECT_THAT(host.calls<proto::AgentInfoREQ>(), IsEmpty());
+}
+
+TEST_F(LoginPlugin, TokenIsForAGameThatTheAgentReaches) {
+  up();
+  agent_up("agent#1@test", 0, "127.0.0.1:4001");
+  host.up("game#1@test", {.load = 9});
+  const Client alice = host.client_at("203.0.113.7", CM_TRANSPORT_TCP);
+  EXPECT_EQ(host.deliver(proto::LoginREQ(), alice), Status::ok);
+  const auto first = host.call<proto::AgentInfoREQ>();
+  EXPECT_EQ(first.request.game_kind(), "game");
+  EXPECT_EQ(first.request.games_size(), 1);
+  proto::AgentInfoACK info;
+  info.add_urls("tcp://127.0.0.1:4000");
+  info.set_chose_game(true);  // and found none
+  EXPECT_EQ(host.answer(first, info), Status::ok);
+  const auto second = host.call<proto::AgentInfoREQ>();
+  EXPECT_NE(second.to, first.to);
+  info.set_game("game#1@test");
+  EXPECT_EQ(host.answer(second, info), Status::ok);
+  EXPECT_EQ(host.one<proto::LoginACK>(alice).game_svc_id(), "game#1@test");
+}
+
 TEST_F(LoginPlugin, KindOfGameThatPlayersEnterIsASetting) {
   up();
   host.up("arena#3@test", {.load = 7});
