@@ -127,7 +127,7 @@ void Social::on_lead(const proto::LeadACK& ack, Status status, ServiceId agent, 
   auto* row = agents_.edit(agent);
   if (row == nullptr || epoch != state_.epoch() || state_.role() == SocialState::Following) return;
   row->set_asking(false);
-  if (status == Status::unhandled || status == Status::refused) {
+  if (status == Status::unhandled) {
     log().error("{} is of an earlier version: its clients hear nothing; reload its plugin", directory().name(agent));
     agents_.erase(agent);
     expect_nothing_of(agent);
@@ -193,6 +193,8 @@ void Social::lead() {
 
 // Another one leads, or nobody that is known.
 void Social::follow(std::uint64_t epoch, ServiceId leader) {
+  // What the leader of before had on its way; the new one tells what it has.
+  if (leads() || (leader && leader.handle() != state_.leader())) forget_unsettled();
   if (state_.role() == SocialState::Leading) {
     log().warn("this social service leads no longer, epoch={} leader={}", epoch, directory().name(leader));
     std::vector<std::string> waits;
@@ -202,7 +204,6 @@ void Social::follow(std::uint64_t epoch, ServiceId leader) {
     for (const auto& uid : waits) fail_all(uid, *records_.edit(uid));
     watchers_.clear();
     records_.clear();
-    while (!order_.empty()) forget_line(*order_.begin());
     std::vector<std::string> channels;
     channels_.for_each([&](const std::string& name, const Channel& /*row*/) { channels.push_back(name); });
     for (const auto& name : channels) {
@@ -244,14 +245,17 @@ void Social::on(const proto::FollowREQ& req, Sender from) {
   proto::FollowACK ack;
   const bool led = state_.role() != SocialState::Following;
   const bool older = req.epoch() < std::max(state_.seen_epoch(), led ? state_.epoch() : 0);
-  const bool tie = led && req.epoch() == state_.epoch() && id() < directory().name(from.id());
+  const bool tie = leads() && req.epoch() == state_.epoch() && id() < directory().name(from.id());
   if (older || tie) {
     ack.set_refused(true);
     ack.set_epoch(std::max(state_.seen_epoch(), state_.epoch()));
     from.reply(ack);
     return;
   }
-  if (led || from.id().handle() != state_.leader()) follow(req.epoch(), from.id());
+  if (led || from.id().handle() != state_.leader()) {
+    follow(req.epoch(), from.id());
+    ack.set_begins(true);
+  }
   state_.set_seen_epoch(req.epoch());
   state_.set_heard_ms(now().count());
   state_.set_agent_lost_ms(0);
@@ -261,6 +265,7 @@ void Social::on(const proto::FollowREQ& req, Sender from) {
   }
   forget_gone(takeover_time());
   forget_settled(req.settled());
+  learn_requests(req);
   learn(req.lines());
   ack.set_epoch(req.epoch());
   from.reply(ack);

@@ -81,7 +81,9 @@ void Social::on_lease_read(const proto::LoadDataACK& ack, Status status) {
   const bool free = version == 0 || handed_over_ || lease.leader().empty() || lease.leader() == id();
   if (version != state_.lease_version()) state_.set_lease_ms(now().count());
   state_.set_lease_version(version);
-  if (free || since(state_.lease_ms()) >= takeover_time()) write_lease(state_.seen_epoch() + 1);
+  // One that leads alone renews nothing until it meets this one, which takes a moment when this one just started.
+  const auto wait = state_.leader() == 0 ? 2 * takeover_time() : takeover_time();
+  if (free || since(state_.lease_ms()) >= wait) write_lease(state_.seen_epoch() + 1);
 }
 
 void Social::write_lease(std::uint64_t epoch) {
@@ -105,8 +107,7 @@ void Social::on_lease_written(const proto::SaveDataACK& ack, Status status, std:
   lease_busy_ = false;
   const bool answered = status == Status::ok && ack.result() != proto::DataAway;
   state_.set_data_away(!answered);
-  if (!answered ||
-      ack.versions_size() != 1) {  // somebody else's write, or one whose end is not known: it is read again
+  if (!answered || ack.versions_size() != 1) {  // another one wrote, or it is not known how it ended: it is read again
     state_.set_lease_held(false);
     return;
   }

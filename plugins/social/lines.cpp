@@ -26,6 +26,8 @@ constexpr std::int64_t remembered_ms = 60'000;
 constexpr int most_remembered = 16;
 constexpr std::size_t most_remembered_id = 64;  // bytes
 constexpr std::size_t most_who_said = 100'000;
+constexpr std::int64_t lately_ms = 15'000;  // until a request comes again at the latest, and some
+constexpr std::size_t most_said = 20'000;   // requests, to one that begins to follow
 
 std::uint64_t hash_of(const std::string& content, const std::string& channel, const std::string& to) {
   std::uint64_t hash = 14695981039346656037U;
@@ -113,6 +115,7 @@ void Social::send_to_peer(ServiceId peer) {
   req.set_lease_age_ms(since(state_.lease_ms()).count());
   std::uint64_t up_to = row.sent();
   if (row.in_sync()) {
+    if (row.sent() == 0) add_requests(req);
     std::size_t bytes = 0;
     for (auto it = order_.upper_bound(row.sent()); it != order_.end() && bytes < batch_bytes; ++it) {
       auto& line = *req.add_lines();
@@ -121,6 +124,7 @@ void Social::send_to_peer(ServiceId peer) {
       bytes += line.ByteSizeLong();
       up_to = *it;
     }
+    if (order_.empty()) up_to = state_.last_id();
   }
   const auto options = cellmesh::CallOptions{{}, std::max(takeover_time() / 2, 250ms)};
   if (call<&Social::on_followed>(options, peer, req, peer, state_.epoch(), up_to, row.in_sync(), now().count()) !=
@@ -142,11 +146,11 @@ void Social::on_followed(const proto::FollowACK& ack, Status status, ServiceId p
   if (status != Status::ok) {
     if (row->in_sync()) log().info("{} does not follow any more: {}", directory().name(peer), status);
     row->set_in_sync(false);
-  } else if (!was_in_sync) {
+  } else if (!was_in_sync || ack.begins()) {
     row->set_in_sync(true);  // from now on it gets every line, those that are on their way first
     row->set_sent(0);
     row->set_confirmed(0);
-    if (order_.empty()) row->set_confirmed(state_.last_id());
+    send_to_peer(peer);
   } else {
     row->set_confirmed(up_to);
   }
@@ -251,11 +255,7 @@ void Social::settle() {
 // What was said to a player whom its agent did not know any more is said again: it is kept for it, or it is back.
 void Social::say_again(const Line& line) {
   const auto& said = line.said();
-  if (auto* row = requests_.edit(said.from())) {
-    auto& all = *row->mutable_requests();
-    all.erase(std::remove_if(all.begin(), all.end(), [&](const auto& one) { return one.line() == said.id(); }),
-              all.end());
-  }
+  forget_request(line);
   Task task;
   task.set_kind(Task::Say);
   task.set_uid(said.from());
@@ -280,6 +280,15 @@ void Social::learn(const google::protobuf::RepeatedPtrField<Line>& lines) {
     if (lines_.contains(said.id())) continue;
     keep_line(said.id(), line);
     if (!said.channel().empty()) remember(channels_[said.channel()], said);
+  }
+}
+
+// It is not known what becomes of the lines on their way: who says one again is to be heard.
+void Social::forget_unsettled() {
+  while (!order_.empty()) {
+    const Line line = *lines_.find(*order_.begin());
+    forget_request(line);
+    forget_line(line.said().id());
   }
 }
 
@@ -317,6 +326,42 @@ void Social::remember_request(const Line& line) {
   one.set_session(line.session());
   one.set_hash(hash_of(said));
   if (all.size() > most_remembered) all.DeleteSubrange(0, all.size() - most_remembered);
+}
+
+void Social::forget_request(const Line& line) {
+  auto* row = requests_.edit(line.said().from());
+  if (row == nullptr) return;
+  auto& all = *row->mutable_requests();
+  all.erase(std::remove_if(all.begin(), all.end(), [&](const auto& one) { return one.line() == line.said().id(); }),
+            all.end());
+}
+
+// Those of settled lines: the others go with their lines.
+void Social::add_requests(proto::FollowREQ& req) const {
+  requests_.for_each([&](const std::string& uid, const proto::SocialRequests& row) {
+    for (const auto& one : row.requests()) {
+      if (since(one.at_ms()).count() >= lately_ms || lines_.contains(one.line())) continue;
+      if (static_cast<std::size_t>(req.said_size()) >= most_said) return;
+      auto& said = *req.add_said();
+      said.set_uid(uid);
+      *said.mutable_request() = one;
+      said.mutable_request()->set_at_ms(since(one.at_ms()).count());
+    }
+  });
+}
+
+void Social::learn_requests(const proto::FollowREQ& req) {
+  for (const auto& said : req.said()) {
+    if (!requests_.contains(said.uid()) && requests_.size() >= most_who_said) return;
+    auto& all = *requests_[said.uid()].mutable_requests();
+    const bool known =
+        std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.line() == said.request().line(); });
+    if (known) continue;
+    auto& one = *all.Add();
+    one = said.request();
+    one.set_at_ms(now().count() - said.request().at_ms());
+    if (all.size() > most_remembered) all.DeleteSubrange(0, all.size() - most_remembered);
+  }
 }
 
 void Social::forget_requests() {

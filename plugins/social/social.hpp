@@ -239,6 +239,10 @@ class Social : public cellmesh::Service<Social, proto::SocialSettings> {
   void keep_line(std::uint64_t id, Line line);
   void forget_line(std::uint64_t id);
   void forget_settled(std::uint64_t up_to);
+  void forget_unsettled();
+  void forget_request(const Line& line);
+  void add_requests(proto::FollowREQ& req) const;
+  void learn_requests(const proto::FollowREQ& req);
   void remember_request(const Line& line);
   void forget_requests();
 

@@ -22,6 +22,16 @@ TEST_F(Leaders, LeaderStaysLeaderWhenALowerIdComes) {
   EXPECT_EQ(host(second).load(), 2U);
 }
 
+TEST_F(Leaders, OneThatMeetsTheLeaderLateDoesNotTakeItsPlace) {
+  stop(second);
+  run(5s);
+  start(second, false);
+  run(2500ms);
+  meet_others(second);
+  run(3s);
+  EXPECT_EQ(at_ann().leader, first);
+}
+
 TEST_F(Leaders, FollowerTakesOverWithinThreeSecondsThoughItsHostMissesNobody) {
   run(4s);
   kill(first);
@@ -112,6 +122,41 @@ TEST_F(Leaders, LeaderThatIsCutOffAcknowledgesNothingAndFollowsWhenItIsBack) {
   EXPECT_THAT(done(first, ann), IsEmpty());
 }
 
+TEST_F(Leaders, LineThatALeaderCouldNotTellIsHeardWhenItComesAgain) {
+  hung.insert(first);
+  host(first).down("data#0@test");
+  for (auto& one : agents) one.second.cut_off.insert(first);
+  say(first, ann, chat("x", "1"));
+  run(3s);
+  EXPECT_EQ(at_ann().leader, second);
+  hung.clear();
+  ids[first]["data#0@test"] = host(first).up("data#0@test");
+  for (auto& one : agents) one.second.cut_off.clear();
+  run(2s);
+  kill(second);
+  run(4s);
+  EXPECT_EQ(at_ann().leader, first);
+  say(first, ann, chat("x", "1"));
+  EXPECT_THAT(done(first, ann), ElementsAre("1"));
+  EXPECT_THAT(at_bob().lines(bob), ElementsAre("x"));
+}
+
+TEST_F(Leaders, OneThatBeginsToFollowKnowsWhatWasSaidBefore) {
+  kill(second);
+  miss(second);
+  say(first, ann, chat("x", "1"));
+  run(2s);
+  EXPECT_THAT(done(first, ann), ElementsAre("1"));
+  EXPECT_THAT(at_bob().lines(bob), ElementsAre("x"));
+  start(second);
+  run(1s);
+  kill(first);
+  run(3s);
+  say(second, ann, chat("x", "1"));  // the answer did not come through
+  EXPECT_THAT(done(second, ann), ElementsAre("1"));
+  EXPECT_THAT(at_bob().lines(bob), IsEmpty());
+}
+
 TEST_F(Leaders, OneThatEndsHandsOverAtOnce) {
   at_bob().answers = 0;
   say(first, ann, chat("x", "1"));
@@ -183,11 +228,7 @@ TEST_F(Leaders, OfThreeOneTakesOver) {
 }
 
 TEST_F(Leaders, WhoIsAloneWritesNoLease) {
-  host(second).stop();
-  const auto bye = host(second).one<proto::HandOverREQ>(id_at(second, first));
-  host(first).deliver(bye, id_at(first, second));
-  kill(second);
-  miss(second);
+  stop(second);
   run(1s);
   const auto version = data.version;
   run(5s);

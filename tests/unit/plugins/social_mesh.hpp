@@ -92,18 +92,32 @@ class Leaders : public testing::Test {
     return {id_at(at, session == ann ? "agent#0@test" : "agent#1@test"), static_cast<std::uint64_t>(session)};
   }
 
-  void start(const std::string& name) {
+  void start(const std::string& name, bool meets_others = true) {
     hosts[name] = std::make_unique<Host>(name);
     auto& at = ids[name];
     at.clear();
-    for (const auto& [other, host] : hosts) {
-      if (other == name) continue;
-      at[other] = hosts[name]->up(other);
-      ids[other][name] = host->up(name);
-    }
+    if (meets_others) meet_others(name);
     at["data#0@test"] = hosts[name]->up("data#0@test");
     for (auto& [agent_name, agent] : agents) at[agent_name] = hosts[name]->up(agent_name);
     for (auto& [agent_name, agent] : agents) announce(agent, name);
+  }
+  void meet_others(const std::string& name) {
+    for (const auto& [other, host] : hosts) {
+      if (other == name) continue;
+      ids[name][other] = hosts[name]->up(other);
+      ids[other][name] = host->up(name);
+    }
+  }
+  // Ends by itself.
+  void stop(const std::string& name) {
+    host(name).stop();
+    for (const auto& sent : host(name).take<proto::HandOverREQ>()) {
+      for (const auto& [other, to] : hosts) {
+        if (other != name) to->deliver(sent.message, id_at(other, name));
+      }
+    }
+    kill(name);
+    miss(name);
   }
   // Without a word.
   void kill(const std::string& name) {
