@@ -66,14 +66,14 @@ TEST_F(LeftoversTest, ThreadLocalOfAServiceThreadPinsUntilItEnds) {
 }
 
 TEST_F(LeftoversTest, SignalHandlerIsTakenBack) {
-  struct sigaction before {};
-  ::sigaction(SIGUSR2, nullptr, &before);
+  struct sigaction host_action {};
+  ::sigaction(SIGUSR2, nullptr, &host_action);
   EXPECT_EQ(left_by(23), "");
   struct sigaction after {};
   ::sigaction(SIGUSR2, nullptr, &after);
   EXPECT_EQ(after.sa_handler, SIG_IGN) << "the default would end the host";
   ::raise(SIGUSR2);
-  ::sigaction(SIGUSR2, &before, nullptr);
+  ::sigaction(SIGUSR2, &host_action, nullptr);
 }
 
 class ThreadLeftTest : public LeftoversTest, public testing::WithParamInterface<std::uint16_t> {};
