@@ -152,7 +152,7 @@ std::string registration(const ServiceRecord& record, const ConsulConfig& config
                  {"draining", record.draining ? "true" : "false"}};
   out["Check"] = {{"TTL", std::to_string(config.ttl.count()) + "ms"},
                   {"DeregisterCriticalServiceAfter", "1m"},  // Consul's shortest
-                  {"Status", record.unhealthy.empty() ? "passing" : "warning"}};
+                  {"Status", "passing"}};
   return json::serialize(out);
 }
 

@@ -106,6 +106,7 @@ void ConsulRegistrar::step(const std::string& id) {
   if (differs && (!may_wait || now >= e.registered_at + kLoadInterval)) {
     e.sent = true;
     e.sending = e.wanted;
+    e.sending.unhealthy.clear();  // a registration has no room for the reason: a warning follows at once
     e.by_other_token = false;
     return call(id, "/v1/agent/service/register", consul::registration(e.wanted, context_.config),
                 &ConsulRegistrar::on_registered);
@@ -113,7 +114,11 @@ void ConsulRegistrar::step(const std::string& id) {
   // Those that are due soon go along, by the same connection.
   if (now >= e.refresh_at - context_.config.ttl / 10 || e.there->unhealthy != e.wanted.unhealthy) {
     e.sending = e.wanted;
-    const std::string& reason = e.wanted.unhealthy;
+    // Consul shows a new reason at once only when the status changes with it, else up to five minutes later
+    // (check_update_interval).
+    const bool other_reason = !e.there->unhealthy.empty() && e.there->unhealthy != e.wanted.unhealthy;
+    if (other_reason) e.sending.unhealthy.clear();
+    const std::string& reason = e.sending.unhealthy;
     const std::string path =
         reason.empty() ? "pass/service:" + in_path : "warn/service:" + in_path + "?note=" + consul::escape(reason);
     return call(id, "/v1/agent/check/" + path, "", &ConsulRegistrar::on_refreshed);
@@ -142,9 +147,7 @@ void ConsulRegistrar::on_registered(Entry& entry, const ConsulAnswer& answer) {
   const bool again = entry.there && only_load_differs(*entry.there, entry.sending);
   entry.there = std::move(entry.sending);
   entry.registered_at = Loop::Clock::now();
-  // A registration has no room for why it is unhealthy.
-  entry.refresh_at = entry.registered_at;
-  if (entry.there->unhealthy.empty()) entry.refresh_at += context_.config.ttl / 3;
+  entry.refresh_at = entry.registered_at + context_.config.ttl / 3;
   entry.backoff.reset();
   entry.refused.clear();
   if (first) out().info("registered in Consul service={} link={}", entry.there->id, entry.there->link_address);

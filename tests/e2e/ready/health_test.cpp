@@ -51,6 +51,20 @@ TEST(DataHealth, HostIsNotReadyWhileItsPostgresIsAway) {
   EXPECT_TRUE(host.wait_for_log("ready again"));
 }
 
+TEST(DataHealth, ConsulShowsTheReasonOfOneThatWasNeverHealthy) {
+  ConsulServer consul;
+  const TempDir folder;
+  Host host({.folder = folder / "host",
+             .arguments = {"--consul", consul.url(), "--plugins", "data"},
+             .env = {{"CELLMESH_DATABASE", "postgresql://nobody@127.0.0.1:1/none"}}});
+  (void)await_not_ready(host, "PostgreSQL");
+  const auto checks = [&] { return consul.get("/v1/health/checks/data"); };
+  EXPECT_TRUE(wait_until([&] {
+    const auto text = checks();
+    return text.find("warning") != std::string::npos && text.find("PostgreSQL") != std::string::npos;
+  })) << checks();
+}
+
 TEST(DataHealth, WrongPasswordIsTheReason) {
   PostgresServer postgres;
   auto database = postgres.make_database();

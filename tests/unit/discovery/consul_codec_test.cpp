@@ -68,13 +68,6 @@ TEST(Registration, NamesAddressTagsAndCheckForConsulsOwnEyes) {
   EXPECT_EQ(body.at("Check").at("Status"), "passing");
 }
 
-TEST(Registration, AnUnhealthyServiceBeginsWithAWarning) {
-  ServiceRecord record = game();
-  record.unhealthy = "its database is away";
-  const auto body = boost::json::parse(registration(record, {})).as_object();
-  EXPECT_EQ(body.at("Check").at("Status"), "warning");
-}
-
 TEST(ParseServices, OneThatWarnsIsUnhealthyAndOneThatIsCriticalIsDown) {
   const auto with = [](const std::string& service, const std::string& status, const std::string& node = "passing") {
     auto list = boost::json::parse(listed(game()));
