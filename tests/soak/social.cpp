@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "soak/interrupt.hpp"
@@ -28,6 +29,7 @@ constexpr seconds kLong{120};
 constexpr seconds kBound{600};  // of a round
 constexpr milliseconds kRepeat{100};
 constexpr milliseconds kGoal{3000};
+constexpr milliseconds kUntilStopped{50};  // a process goes on for a moment after SIGSTOP
 
 struct Plan {
   std::uint64_t rounds = 10;
@@ -158,6 +160,7 @@ class Failovers {
     auto& host = mesh_->host(name);
     if (how % 4 == 3) {
       host.process().signal(SIGSTOP);
+      std::this_thread::sleep_for(kUntilStopped);
       took(hung_, name + " hangs", talker);
       host.process().signal(SIGCONT);
     } else if (how % 4 == 1) {
