@@ -229,16 +229,15 @@ std::string show_routes(const json::value& result) {
 }
 
 constexpr std::array<CtlAction, 15> kActions{{
-    {"status", "", "status",
-     "The host, its discovery, what it carries. Exit code 1 while it is not ready, with the reason.", 0, 0, no_args,
-     show_rows},
+    {"status", "", "status", "The host, its discovery, what it carries. Exit code 1 while it is not ready, and why.", 0,
+     0, no_args, show_rows},
     {"services", "[KIND]", "services", "Services that this host reaches: its own, and those of linked hosts.", 0, 1,
      kind_args, show_rows},
     {"links", "", "links", "Links to other hosts.", 0, 0, no_args, show_links},
     {"clients", "[AGENT]", "clients", "Clients of this host's frontends; --limit N of them (100).", 0, 1, clients_args,
      show_clients},
     {"plugins", "", "plugins",
-     "Plugins that are loaded, and their generations; those refused, with the cause and the next try.", 0, 0, no_args,
+     "Plugins that are loaded, and their generations; those refused, with why and the next try.", 0, 0, no_args,
      show_plugins},
     {"settings get", "[PREFIX]", "settings.get", "Settings, their values and what they mean.", 0, 1, prefix_args,
      show_settings},

@@ -64,7 +64,7 @@ TEST_F(Secrets, DatabaseMayStandInAVariable) {
 TEST_F(Secrets, AreInNoLogAndNoAnswerOfCtl) {
   put("postgresql://ann:hunter2@127.0.0.1:1/game?connect_timeout=1");
   Host& host = run();
-  EXPECT_TRUE(host.wait_for_log("is not there yet")) << tail(host.log());
+  EXPECT_TRUE(host.wait_for_log("requests fail, postgresql://ann@")) << tail(host.log());
   std::string told = host.ctl({"settings", "set", "data/database", "postgresql://ann:hunter2@127.0.0.1:2/game"}).output;
   EXPECT_NE(told.find("after restart of data#0@dev"), std::string::npos) << told;
   // Nor when the host is started with what is no value, names no database, or makes a library take the password for a
