@@ -8,7 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -96,6 +98,7 @@ class Sqlite final : public Storage {
     const std::string resolved = sqlite3_db_filename(db_.get(), "main");
     files_.add(resolved + "-wal");
     files_.add(resolved + "-shm");
+    remember(path_);
     load_ = prepare("SELECT version, value FROM data_rows WHERE tbl = ?1 AND key = ?2");
     version_ = prepare("SELECT version FROM data_rows WHERE tbl = ?1 AND key = ?2");
     insert_ = prepare("INSERT INTO data_rows (tbl, key, version, value) VALUES (?1, ?2, ?3, ?4)");
@@ -204,7 +207,32 @@ class Sqlite final : public Storage {
     return open_file(path);
   }
 
+  // SQLite would write the log of the file that was there before into the one that took its place.
+  static void refuse_stale_log(const std::string& path) {
+    const std::lock_guard lock(last_mutex);
+    const auto last = last_files.find(path);
+    if (last == last_files.end()) return;
+    const auto& [file, log] = last->second;
+    if (file == identity(path) || !log || log != identity(path + "-wal")) return;
+    throw Failure(Trouble::refused, path + " was replaced, but " + path +
+                                        "-wal belongs to the file before it; move that and " + path + "-shm away");
+  }
+  static void remember(const std::string& path) {
+    const std::lock_guard lock(last_mutex);
+    last_files[path] = {identity(path), identity(path + "-wal")};
+  }
+  using Identity = std::optional<std::pair<dev_t, ino_t>>;
+  static Identity identity(const std::string& path) {
+    struct stat now {};
+    if (::stat(path.c_str(), &now) != 0) return std::nullopt;
+    return std::pair{now.st_dev, now.st_ino};
+  }
+  // Of each path the file that was open last and its log, as long as this copy of the plugin lives.
+  static inline std::mutex last_mutex;
+  static inline std::map<std::string, std::pair<Identity, Identity>> last_files;
+
   static Db open_file(const std::string& path) {
+    refuse_stale_log(path);
     sqlite3* made = nullptr;
     const int result = sqlite3_open_v2(path.c_str(), &made, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
     Db db(made);
