@@ -74,7 +74,7 @@ class ReadyPlugins : public testing::Test {
 TEST_F(ReadyPlugins, PortInUseIsRetriedUntilItIsFree) {
   Squatter squatter;
   Host& host = start("agent,echo", "agent/transports=tcp;agent/port=" + squatter.port());
-  const auto status = await_not_ready(host, "plugin agent");
+  const auto status = await_not_ready(host, "in use");
   EXPECT_THAT(status, HasSubstr("127.0.0.1"));
   EXPECT_THAT(status, HasSubstr("in use"));
   EXPECT_FALSE(host.ready());
