@@ -197,7 +197,8 @@ async def enter(login_url, agent_url, **options):
         ack = await receive(login, LOGIN_ACK)
     assert ack.get(1, 0) == 0, f"no login: {ack}"
     client = await connect(agent_url, **options)
-    await client.send(message(VERIFY_REQ, field(1, ack.get(3, b"")) + field(3, ack.get(4, b""))))
+    version2 = varint(3 << 3) + varint(2)  # VerifyREQ.protocol: a client that is sent notices
+    await client.send(message(VERIFY_REQ, field(1, ack.get(3, b"")) + field(2, ack.get(4, b"")) + version2))
     verified = await receive(client, VERIFY_ACK)
     assert verified.get(1, 0) == 0, f"not verified: {verified}"
     return client
