@@ -375,7 +375,7 @@ TEST_P(OfASave, ThatCameToPassTheEndIsFoundInTheRow) {
   is(proto::NoError, host.one<proto::LevelUpACK>(ann));
   EXPECT_EQ(rows.player("ann").level(), 2U);
   EXPECT_EQ(paid(), 1U);
-  EXPECT_TRUE(host.logged("request_id=r1 version=2"));
+  EXPECT_TRUE(host.audited("request_id=r1 version=2"));
 }
 
 TEST_P(OfASave, ThatDidNotItIsMadeAgain) {
