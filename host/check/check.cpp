@@ -11,6 +11,7 @@
 #include "base/sanitizer.hpp"
 #include "check/examine.hpp"
 #include "check/steps.hpp"
+#include "plugin/elf_file.hpp"
 #include "plugin/library_copy.hpp"
 #include "plugin/private_dir.hpp"
 
@@ -201,9 +202,15 @@ base::Result<std::vector<Finding>> check(const Options& options) {
   if (!directory) return directory.error();
   // All tests see the same bytes, whatever is built meanwhile.
   const auto copy = plugin::LibraryCopy::make(options.file, directory->path() / "plugin", options.file.filename());
-  if (!copy) return copy.error();
+  fs::path file = copy ? (*copy)->file() : directory->path() / options.file.filename();
+  if (!copy) {
+    // A file that is not a whole library is one of the things that the tests tell of.
+    std::error_code ec;
+    const bool damaged = fs::is_regular_file(options.file, ec) && !plugin::ElfFile::open(options.file);
+    if (!damaged || !fs::copy_file(options.file, file, ec)) return copy.error();
+  }
   Schedule schedule(*findings);
-  Runs runs(options, (*copy)->file());
+  Runs runs(options, std::move(file));
   for (;;) {
     Finding* finding = runs.full() ? nullptr : schedule.take();
     if (finding == nullptr && !runs.any()) return findings;

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
+#include "cellmesh/abi/version.h"
 #include "support/deployment.hpp"
 
 namespace cm::test {
@@ -79,8 +80,8 @@ TEST_F(BadPlugins, TruncatedPluginIsRefused) {
 }
 
 TEST_F(BadPlugins, PluginOfAnotherAbiIsRefused) {
-  // abi_major 1, followed by abi_minor 1 and the text field sdk_version.
-  const std::string was = {'\x20', '\x01', '\x28', '\x01', '\x32'};
+  // abi_major 1, followed by abi_minor and the text field sdk_version.
+  const std::string was = {'\x20', '\x01', '\x28', CM_ABI_MINOR, '\x32'};
   std::string content = shipped("echo");
   const auto place = content.find(was);
   ASSERT_NE(place, std::string::npos);

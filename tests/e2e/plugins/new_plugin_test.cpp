@@ -62,7 +62,7 @@ TEST(NewPlugin, MistakesAreToldWithTheCure) {
   EXPECT_THAT(said({"My Game"}), HasSubstr("2 cellmesh: \"My Game\" cannot be a plugin's name; a name is words"));
   EXPECT_THAT(said({"game"}), HasSubstr("2 cellmesh: \"game\" is taken"));
   EXPECT_THAT(said({}), HasSubstr("2 cellmesh new: it needs NAME"));
-  EXPECT_THAT(said({"dice", "--dir", "a/b"}), HasSubstr("0 made a/b: CMakeLists.txt"));
+  EXPECT_THAT(said({"dice", "--dir", "a/b"}), HasSubstr("0 made a/b: .gitignore CMakeLists.txt"));
   EXPECT_THAT(said({"dice", "--dir", "a/b"}), HasSubstr("1 cellmesh: a/b is there and is not empty"));
   EXPECT_THAT(said({"dice", "--dir", "a/b/README.md"}),
               HasSubstr("1 cellmesh: a/b/README.md is there and is no folder"));
