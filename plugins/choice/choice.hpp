@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <random>
 #include <string>
@@ -36,9 +37,9 @@ class Choice {
     }
     if (best.empty()) return {};
     // The less loaded of two at random, so that a burst does not all go to one.
-    const auto& a = best[random_() % best.size()];
-    const auto& b = best[random_() % best.size()];
-    return (b.load < a.load ? b : a).service;
+    const std::size_t first = random_() % best.size();
+    const std::size_t second = best.size() == 1 ? 0 : (first + 1 + random_() % (best.size() - 1)) % best.size();
+    return best[best[second].load < best[first].load ? second : first].service;
   }
 
   // Returns true if pick() would return one. Unlike that it does not count as a pick.
