@@ -6,6 +6,8 @@ namespace cm::discovery {
 
 using namespace std::chrono_literals;
 
+constexpr int kMaxLimited = 5;
+
 BlockingQuery::BlockingQuery(ConsulContext& context, std::string path, Handlers handlers)
     : context_(context),
       path_(std::move(path)),
@@ -42,6 +44,11 @@ void BlockingQuery::ask() {
 
 void BlockingQuery::on_answer(ConsulAnswer answer) {
   under_way_ = 0;
+  if (answer.limited && ++limited_ < kMaxLimited) {
+    not_before_ = Loop::Clock::now() + backoff_.next();
+    timer_.set(not_before_, [this] { ask(); });
+    return;
+  }
   if (answer.in_doubt() && (answer.status == 0 || !failed_)) {
     // The verdict of the contact decides how this goes on: on_contact restarts it.
     failed_ = true;
@@ -60,6 +67,7 @@ void BlockingQuery::on_answer(ConsulAnswer answer) {
   newest_ = index;
   index_ = rewound ? 0 : index;
   failed_ = false;
+  limited_ = 0;
   backoff_.reset();
   not_before_ = {};
   refused_.clear();

@@ -51,6 +51,7 @@ class BlockingQuery {
   std::uint64_t newest_ = 0;  // of all answers since the index last went backwards
   ConsulApi::Id under_way_ = 0;
   bool failed_ = false;  // since the last good answer
+  int limited_ = 0;      // times since then that Consul had no connection for it
   Loop::Clock::time_point not_before_{};
   std::string refused_;  // the last error, so that it is told once
   Backoff backoff_;

@@ -343,7 +343,9 @@ void ConsulDiscovery::remove(const std::string& key, Done done) {
 
 void ConsulDiscovery::set_role(AccessRole role) {
   impl_->loop.post([impl = impl_.get(), role = std::move(role)] {
-    if (!impl->stopping) impl->access.set_role(role);
+    if (impl->stopping) return;
+    impl->services.set_role(role);
+    impl->access.set_role(role);
   });
 }
 

@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view kKey = "cellmesh/incarnation";
 constexpr int kMaxProposals = 3;
+constexpr int kMaxLimited = 4;  // probes in a row that find no free connection, and are no outage
 constexpr auto kComplainEvery = 5s;
 
 base::Logger out() { return base::log(base::Room::discovery); }
@@ -99,6 +100,11 @@ void ConsulContact::propose() {
 }
 
 void ConsulContact::failed(const ConsulAnswer& answer) {
+  // Consul is there, and has no connection to spare. If it goes on like that, there is something else.
+  if (up_ && answer.limited && ++limited_ < kMaxLimited) {
+    next_probe_.set(backoff_.next(), [this] { probe(); });
+    return;
+  }
   failed(answer.error, answer.forbidden(), answer.status == 0 && !answer.limited);
 }
 
@@ -152,7 +158,9 @@ void ConsulContact::reached(const std::string& incarnation) {
   error_.clear();
   backoff_.reset();
   next_complaint_.cancel();
-  next_probe_.set(config_.ttl, [this] { probe(); });
+  limited_ = 0;
+  // Who holds a connection notices its end at once.
+  next_probe_.set(3 * config_.ttl, [this] { probe(); });
   if (tell) handlers_.on_contact(verdict);
 }
 

@@ -60,6 +60,7 @@ class ConsulContact {
   bool unreachable_ = false;  // nothing answers there
   std::string token_error_;   // as told
   int proposals_ = 0;
+  int limited_ = 0;  // probes in a row that Consul had no connection for
   std::string error_;
   std::string incarnation_;
   Loop::Clock::time_point down_since_{};

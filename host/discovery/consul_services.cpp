@@ -1,6 +1,7 @@
 #include "discovery/consul_services.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <random>
 #include <tuple>
 
@@ -46,6 +47,27 @@ ConsulServices::Kind& ConsulServices::kind(const std::string& name) {
   auto& kind = kinds_[name];
   if (!kind) kind = std::make_unique<Kind>(context_.loop);
   return *kind;
+}
+
+void ConsulServices::set_role(const AccessRole& role) {
+  only_provided_.clear();
+  if (role.gateway) return;
+  std::set_difference(role.provides.begin(), role.provides.end(), role.needs.begin(), role.needs.end(),
+                      std::inserter(only_provided_, only_provided_.end()));
+}
+
+bool ConsulServices::only_own(const std::string& name) const {
+  return only_provided_.contains(name) &&
+         std::any_of(own_.begin(), own_.end(), [&](const auto& own) { return own.second.record.kind == name; });
+}
+
+// A note begins with the service's id and its host's name.
+bool ConsulServices::concerns_own(std::string_view note) const {
+  const std::string_view id = note.substr(0, note.find(' '));
+  note.remove_prefix(std::min(note.size(), id.size() + 1));
+  const std::string_view host = note.substr(0, note.find(' '));
+  return std::any_of(own_.begin(), own_.end(),
+                     [&](const auto& own) { return own.first == id || own.second.record.host == host; });
 }
 
 void ConsulServices::watch(const std::vector<std::string>& kinds, std::shared_ptr<ServicesCallback> on_change) {
@@ -103,7 +125,7 @@ void ConsulServices::reread() {
 
 void ConsulServices::sweep() {
   const auto ttl = context_.config.ttl;
-  sweep_.set(any_of(ttl * 3 / 4, ttl * 5 / 4), [this] {
+  sweep_.set(any_of(2 * ttl, 3 * ttl), [this] {
     for (auto& [name, kind] : kinds_) {
       if (kind->watched ||
           std::any_of(own_.begin(), own_.end(), [&](const auto& own) { return own.second.record.kind == name; }))
@@ -132,8 +154,17 @@ void ConsulServices::read(const std::string& name) {
   k.busy = true;
   k.again = false;
   // With those that do not pass: one that says that it is unhealthy is up, and its host stays linked.
-  context_.api.call({.path = "/v1/health/service/" + consul::escape(name) + "?tag=cellmesh"},
-                    [this, name](const ConsulAnswer& answer) { on_answer(name, answer); });
+  std::string path = "/v1/health/service/" + consul::escape(name) + "?tag=cellmesh";
+  if (only_own(name)) {
+    std::string filter;
+    for (const auto& [id, own] : own_) {
+      if (own.record.kind != name) continue;
+      if (filter.empty()) filter = "Service.Meta.host == \"" + own.record.host + '"';
+      filter += " or Service.ID == \"" + id + '"';
+    }
+    path += "&filter=" + consul::escape(filter);
+  }
+  context_.api.call({.path = path}, [this, name](const ConsulAnswer& answer) { on_answer(name, answer); });
 }
 
 void ConsulServices::on_answer(const std::string& name, const ConsulAnswer& answer) {
@@ -249,7 +280,8 @@ void ConsulServices::write_note(const std::string& name) {
   const auto done = [this, name](const ConsulAnswer& answer) {
     kind(name).writing = false;
     if (!answer.ok())
-      out().debug("cannot announce the services of kind {}: {}; others find them within a TTL", name, answer.error);
+      out().debug("cannot announce the services of kind {}: {}; others find them within three TTLs", name,
+                  answer.error);
     write_note(name);
   };
   context_.api.call(
@@ -274,6 +306,7 @@ void ConsulServices::on_notes(const Discovery::KvMap& notes) {
     const std::string name = key.substr(kNotes.size());
     const auto it = kinds_.find(name);
     if (it == kinds_.end() || !it->second->watched || it->second->note == entry.value) continue;
+    if (only_own(name) && !concerns_own(entry.value)) continue;
     read_soon(name, any_of(0ms, 200ms));
   }
   notes_ = notes;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "discovery/blocking_query.hpp"
@@ -19,7 +20,7 @@ using ServicesCallback = Callback<const std::vector<ServiceRecord>&>;
 // Consul answers a blocking query for one kind only, and each takes a connection, of which it allows few. So there is
 // none: a host that sees its new or changed service in the catalog writes a note to the KV, cellmesh/services/<kind>,
 // which all hosts watch anyway; they then read that kind. What nobody announces (a health check that lapsed, a service
-// of something else) is found by reading all kinds once a TTL.
+// of something else) is found by reading all kinds every three TTLs.
 //
 // After Consul was out of reach, what was known is held for three TTLs, or until it is seen again: health checks lapse
 // and registrations are forgotten meanwhile, though the services live. In the first of the three, being seen is not
@@ -30,6 +31,9 @@ class ConsulServices {
   // `on_unseen` gets the ids of own services that the catalog does not list though it had time to.
   ConsulServices(ConsulContext& context, std::function<void(std::set<std::string>)> on_unseen);
 
+  // Kinds that the host provides and does not look for are read for its own services only, once it has some, and for
+  // those under one of their ids or its name, which are conflicts.
+  void set_role(const AccessRole& role);
   void watch(const std::vector<std::string>& kinds, std::shared_ptr<ServicesCallback> on_change);
   void on_contact(ConsulContact::Verdict verdict);
   void on_outage();
@@ -81,6 +85,8 @@ class ConsulServices {
   };
 
   Kind& kind(const std::string& name);
+  [[nodiscard]] bool only_own(const std::string& name) const;
+  [[nodiscard]] bool concerns_own(std::string_view note) const;
   void read_soon(const std::string& name, std::chrono::milliseconds after);
   void read(const std::string& name);
   void on_answer(const std::string& name, const ConsulAnswer& answer);
@@ -99,6 +105,7 @@ class ConsulServices {
   const std::function<void(std::set<std::string>)> on_unseen_;
   std::map<std::string, std::unique_ptr<Kind>> kinds_;  // watched, or of own services
   std::map<std::string, Own> own_;                      // by id
+  std::set<std::string> only_provided_;                 // kinds
   Discovery::KvMap notes_;
   std::uint64_t notes_written_ = 0;
   std::function<void()> on_flushed_;

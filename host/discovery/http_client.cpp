@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxHeaders = 64;
 constexpr std::size_t kMaxHeaderLine = 4096;
+constexpr curl_off_t kAtOnce = 2'000'000;  // us
 constexpr std::chrono::seconds kPeerTimeout{20};
 
 // libcurl wants this once a process; its own guard makes it safe from any thread.
@@ -204,8 +205,11 @@ struct HttpClient::Impl {
       if (const std::string hint = tls_hint(code, text); !hint.empty()) return base::error(text + hint);
       long connects = 0;
       curl_easy_getinfo(t.easy.get(), CURLINFO_NUM_CONNECTS, &connects);
+      curl_off_t took = 0;
+      curl_easy_getinfo(t.easy.get(), CURLINFO_TOTAL_TIME_T, &took);
       const bool cut = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
-      if (cut && connects > 0 && !t.status_line) text += std::string("; ") + std::string(kClosedAtOnce);
+      if (cut && connects > 0 && !t.status_line && took < kAtOnce)
+        text += std::string("; ") + std::string(kClosedAtOnce);
       return base::error(std::move(text));
     }
     long status = 0;

@@ -111,7 +111,7 @@ TEST_F(CatalogTest, AServiceWithoutHeartbeatIsGone) {
 }
 
 // Nobody announces it: another program registered it, or an older host.
-TEST_F(CatalogTest, ServiceThatNobodyAnnouncesIsFoundWithinATtl) {
+TEST_F(CatalogTest, ServiceThatNobodyAnnouncesIsFoundInTime) {
   Node b(quick(consul.url()));
   b.watch({"game"});
   ASSERT_TRUE(b.sees({}));
@@ -121,6 +121,35 @@ TEST_F(CatalogTest, ServiceThatNobodyAnnouncesIsFoundWithinATtl) {
       200);
   EXPECT_TRUE(b.sees({game}));
   EXPECT_FALSE(consul.kv_get("cellmesh/services/game"));
+}
+
+// A host hears of those that would be in conflict with its own services, and of no others of kinds that it only
+// provides.
+TEST_F(CatalogTest, OfAKindThatIsOnlyProvidedConflictsAreSeen) {
+  AccessRole role;
+  role.host = "0@dev";
+  role.provides = {"game"};
+  role.needs = {"hub"};
+  Node a(patient(consul.url()), role);
+  a.watch({"game", "hub"});
+  a.discovery->register_service(service("game", 0));
+  ASSERT_TRUE(a.sees({service("game", 0)}));
+  Node others(patient(consul.url()));
+  others.discovery->register_service(service("game", 1));
+  auto same_name = service("game", 2);
+  same_name.host = "0@dev";
+  others.discovery->register_service(same_name);
+  EXPECT_TRUE(a.sees({service("game", 0), same_name}));
+  others.discovery->register_service(service("hub", 1));
+  EXPECT_TRUE(a.sees({service("game", 0), same_name, service("hub", 1)}));
+  (void)consul.request(
+      "PUT", "/v1/catalog/register",
+      R"({"Node":"other","Address":"10.9.9.9","Service":{"ID":"game#0@dev","Service":"game","Tags":["cellmesh"],
+    "Meta":{"group":"dev","index":"0","mesh":"cellmesh","host":"9@dev","boot":"boot9","link":"127.0.0.1:4000"}}})");
+  consul.kv_put("cellmesh/services/game", "game#0@dev 9@dev boot9 1");
+  EXPECT_TRUE(a.services.wait_for([&](const auto& all) {
+    return std::any_of(all.begin(), all.end(), [&](const auto& r) { return r.boot == "boot9"; });
+  }));
 }
 
 TEST_F(CatalogTest, HeartbeatsKeepAServiceForLongerThanItsTtl) {
