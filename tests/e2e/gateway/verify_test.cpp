@@ -14,6 +14,15 @@ class Verify : public OnEveryWay {
   static std::string chat_frame(const std::string& content) {
     return frame(id_of<proto::ChatREQ>(), chat_req(content).SerializeAsString());
   }
+  // One that stated its version before the verify: it is sent notices.
+  Client stranger_of_version_2() {
+    Client client = stranger();
+    proto::PingACK ping;
+    ping.set_protocol(proto::Version2);
+    client.send(ping);
+    EXPECT_EQ(client.expect<proto::PingACK>().protocol(), proto::Version2);
+    return client;
+  }
 };
 CM_ON_EVERY_WAY(Verify);
 
@@ -31,7 +40,7 @@ TEST_P(Verify, ChatRightBehindTheVerifyWaitsForItsAnswer) {
 }
 
 TEST_P(Verify, ChatBeforeItIsToldAndDropped) {
-  Client client = stranger();
+  Client client = stranger_of_version_2();
   client.send(chat_req("too early"));
   const auto notice = client.expect_notice(NoticeACK::MessageNotAdmitted);
   EXPECT_EQ(notice.msg_id(), id_of<proto::ChatREQ>());
@@ -84,7 +93,7 @@ TEST_P(Verify, ChatBehindOneThatFailsIsNotAdmitted) {
 }
 
 TEST_P(Verify, AGarbledOneIsToldAndTheNextOneCounts) {
-  Client client = stranger();
+  Client client = stranger_of_version_2();
   client.send(id_of<proto::VerifyREQ>(), "\xff\xff\xff\xff");
   EXPECT_EQ(client.expect_notice(NoticeACK::MessageMalformed).msg_id(), id_of<proto::VerifyREQ>());
   client.send_raw(verify_frame());

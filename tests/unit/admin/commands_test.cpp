@@ -176,7 +176,7 @@ TEST_F(CommandsTest, ServicesAreListedWithTheirLoadWhereItIsKnown) {
   ASSERT_EQ(all.size(), 3U);
   EXPECT_EQ(
       json::serialize(all[0]),
-      R"({"id":"agent#0@dev","kind":"agent","host":null,"users":null,"address":"127.0.0.1:4000","gateway":true,"draining":false})");
+      R"({"id":"agent#0@dev","kind":"agent","host":null,"users":null,"address":"127.0.0.1:4000","gateway":true,"draining":false,"unhealthy":null})");
   EXPECT_EQ(all[1].at("users").to_number<int>(), 7);
   EXPECT_EQ(all[2].at("host"), "1@dev");
   EXPECT_EQ(ask("services", R"({"kind":"game"})")->as_array().size(), 2U);
