@@ -149,6 +149,7 @@ TEST_F(AccessTest, KeysThatATokenMayNotReadAnyMoreAreNotTakenForDeleted) {
   const auto token = consul_->make_token("shrinks", consul_policy(consul_rights(game_role())));
   Node host(with(*consul_, token.secret), game_role());
   host.watch_kv("cellmesh/config/game/");
+  ASSERT_TRUE(host.ready.wait_for_any());
   ASSERT_TRUE(host.put("cellmesh/config/game/kept", "1"));
   ASSERT_TRUE(host.sees_value("cellmesh/config/game/kept", "1"));
   consul_->change_rules("shrinks", rules_without("key", "cellmesh/config/game/"));
