@@ -243,9 +243,9 @@ TEST_F(DataPlugin, IsUnhealthyUntilItsDatabaseIsOpenAndWhileItIsGone) {
   std::filesystem::rename(folder / "data.db", folder / "away");
   other.advance(3s);  // nobody asks for anything
   other.run_jobs();
-  EXPECT_THAT(other.unhealthy(), HasSubstr("was deleted"));
+  EXPECT_THAT(other.unhealthy(), HasSubstr("is gone"));
   other.reload();
-  EXPECT_THAT(other.unhealthy(), HasSubstr("was deleted")) << "no gap at a reload";
+  EXPECT_THAT(other.unhealthy(), HasSubstr("is gone")) << "no gap at a reload";
   EXPECT_FALSE(std::filesystem::exists(folder / "data.db"));
   std::filesystem::rename(folder / "away", folder / "data.db");
   EXPECT_TRUE(cm::test::wait_until([&] {
