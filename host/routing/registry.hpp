@@ -195,11 +195,11 @@ class Registry {
   // Known and not expired.
   [[nodiscard]] static bool load_known(const Entry& entry);
 
-  // Returns a service of a kind that is up, healthy and not draining: of two chosen at random the less loaded one, counting what
-  // was picked here since the last report. nullptr when there is none. Services whose load is not known come last, and
-  // after them those whose host is not reachable; with `with_frontend`, only those with a public address. Two choices
-  // spread nearly as well as a look at all, and hosts that pick at the same time do not all pick the same one
-  // (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"). [any thread]
+  // Returns a service of a kind that is up, healthy and not draining: of two chosen at random the less loaded one,
+  // counting what was picked here since the last report. nullptr when there is none. Services whose load is not known
+  // come last, and after them those whose host is not reachable; with `with_frontend`, only those with a public
+  // address. Two choices spread nearly as well as a look at all, and hosts that pick at the same time do not all pick
+  // the same one (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing"). [any thread]
   [[nodiscard]] static const Entry* pick(const Snapshot& snapshot, KindRef kind, bool with_frontend = false);
 
   using Listener = std::function<void(Event, std::span<const ServiceRef>)>;

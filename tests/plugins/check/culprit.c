@@ -64,8 +64,8 @@ static void find_extensions(struct culprit *self) {
       (is(NEEDS_SETTINGS) && !self->settings) || (is(NEEDS_METRICS) && !self->metrics) ||
       (is(NEEDS_DIRECTORY) && !self->directory) || (is(NEEDS_CLIENTS) && !self->clients) ||
       (is(NEEDS_GATEWAY) && !self->gateway) || (is(NEEDS_CHANNEL) && !self->channel) ||
-      (is(NEEDS_OFFLOAD) && !self->offload) || (is(NEEDS_KV) && !self->kv) || (is(NEEDS_HEALTH) && !self->health) || (is(NEEDS_AUDIT) && !self->audit) ||
-      (is(NEEDS_SOMETHING) && !self->log && !self->message)) {
+      (is(NEEDS_OFFLOAD) && !self->offload) || (is(NEEDS_KV) && !self->kv) || (is(NEEDS_HEALTH) && !self->health) ||
+      (is(NEEDS_AUDIT) && !self->audit) || (is(NEEDS_SOMETHING) && !self->log && !self->message)) {
     abort();
   }
 }

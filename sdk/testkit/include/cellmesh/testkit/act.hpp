@@ -55,7 +55,7 @@ enum class Did : std::uint8_t {
   kv_unwatch,
   gateway_default_protocol,  // since 1.2
   gateway_set_protocol,      // likewise
-  set_health,  // since 1.2: unhealthy, or healthy with an empty text
+  set_health,                // since 1.2: unhealthy, or healthy with an empty text
 };
 
 // "clients.send". Since 1.0.

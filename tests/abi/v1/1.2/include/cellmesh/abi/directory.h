@@ -21,7 +21,7 @@ typedef struct cm_service_info {
   uint64_t load;              /* its load, in users */
   const char *public_address; /* `host:port` for clients by TCP; a URL as `wss://host:port/` when the first listener of
                                * its frontend is of another transport (since 1.2); empty when it has no frontend */
-  const char *unhealthy; /* why nobody is to pick it; empty when it is healthy. Since 1.2 */
+  const char *unhealthy;      /* why nobody is to pick it; empty when it is healthy. Since 1.2 */
 } cm_service_info;
 
 /* Host implements. Since 1.0. */
@@ -40,8 +40,8 @@ typedef struct cm_host_directory {
    * is unknown. [any-thread] */
   size_t (*name)(const cm_host *host, cm_service service, char *buffer, size_t size);
 
-  /* A service of a kind that is up, healthy and not going down: of two chosen at random the less loaded one, counting what this
-   * host picked since the last report; 0 when there is none. Since 1.2; before, the least-loaded by report.
+  /* A service of a kind that is up, healthy and not going down: of two chosen at random the less loaded one, counting
+   * what this host picked since the last report; 0 when there is none. Since 1.2; before, the least-loaded by report.
    * [service-thread] */
   cm_service (*pick)(const cm_host *host, const char *kind);
 
