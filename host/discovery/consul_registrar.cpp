@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 // A change of load alone is told no more often than this.
 constexpr auto kLoadInterval = 15s;
+constexpr auto kPassedOn = 1s;  // from Consul's agent to its servers
 
 base::Logger out() { return base::log(base::Room::discovery); }
 
@@ -160,6 +161,10 @@ void ConsulRegistrar::on_registered(Entry& entry, const ConsulAnswer& answer) {
 
 void ConsulRegistrar::on_refreshed(Entry& entry, const ConsulAnswer& answer) {
   if (answer.ok()) {
+    // The agent must have passed the status on before it changes back: what lies between two of its looks is lost.
+    if (entry.sending.unhealthy.empty() && !entry.wanted.unhealthy.empty()) {
+      entry.not_before = Loop::Clock::now() + kPassedOn;
+    }
     const bool changed =
         entry.there && std::exchange(entry.there->unhealthy, entry.sending.unhealthy) != entry.sending.unhealthy;
     if (changed && !entry.dropped) handlers_.on_registered(*entry.there, false);
