@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -87,7 +88,10 @@ std::uint64_t save_until_killed(const std::string& database, std::uint64_t from,
   if (child == 0) {
     const Entered entered;
     for (std::uint64_t version = from;; ++version) {
-      if (save(database, version).result() != proto::DataOk) ::_exit(1);
+      if (const auto ack = save(database, version); ack.result() != proto::DataOk) {
+        std::cerr << "a save failed: " << ack.text() << '\n';
+        ::_exit(1);
+      }
       const std::uint64_t done = version + 1;
       if (::write(ends[1], &done, sizeof done) != sizeof done) ::_exit(2);
     }
@@ -123,7 +127,7 @@ void kill_in_rounds(const std::string& database) {
     if (next.result() == proto::DataConflict) {
       ASSERT_EQ(next.found().version(), version + 1) << "one was done that nobody was told of, and no more";
     } else {
-      ASSERT_EQ(next.result(), proto::DataOk);
+      ASSERT_EQ(next.result(), proto::DataOk) << next.text();
     }
     ++version;
   }
