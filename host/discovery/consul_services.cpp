@@ -102,7 +102,7 @@ void ConsulServices::on_contact(ConsulContact::Verdict verdict) {
       for (auto& [id, held] : kind->held) held.seen = false;
       for (const ServiceRecord& record : kind->live) kind->held.insert_or_assign(record.id, Held{record});
     }
-    if (hold || kind->failed || kind->again) read_soon(name, 0ms);
+    if (hold || kind->failed || kind->again) read_soon(name, verdict.after_outage ? any_of(0ms, 500ms) : 0ms);
   }
   sweep();
   if (!hold) return;

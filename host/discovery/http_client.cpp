@@ -145,6 +145,8 @@ struct HttpClient::Impl {
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, static_cast<long>(t.request.timeout.count()));
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(config.connect_timeout.count()));
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    if (!config.source_address.empty())
+      curl_easy_setopt(e, CURLOPT_INTERFACE, ("host!" + config.source_address).c_str());
     curl_easy_setopt(e, CURLOPT_PROXY, "");
     if (!config.ca_file.empty()) curl_easy_setopt(e, CURLOPT_CAINFO, config.ca_file.c_str());
     if (!config.cert_file.empty()) curl_easy_setopt(e, CURLOPT_SSLCERT, config.cert_file.c_str());
@@ -199,7 +201,8 @@ struct HttpClient::Impl {
                                           ": it must be valid now, and signed by a CA that the server trusts";
   }
 
-  [[nodiscard]] base::Result<HttpAnswer> outcome(Transfer& t, CURLcode code) const {
+  [[nodiscard]] base::Result<HttpAnswer> outcome(Transfer& t, CURLcode code) {
+    if (code == CURLE_INTERFACE_FAILED) config.source_address.clear();  // it goes without from now on
     if (code != CURLE_OK && !t.answer.too_long) {
       std::string text = t.error[0] != '\0' ? t.error.data() : curl_easy_strerror(code);
       if (const std::string hint = tls_hint(code, text); !hint.empty()) return base::error(text + hint);

@@ -15,9 +15,10 @@
 namespace cm::discovery {
 
 struct HttpClientConfig {
-  std::string ca_file;    // PEM; empty: the system's
-  std::string cert_file;  // PEM, of this client; empty: none
-  std::string key_file;   // PEM, of cert_file
+  std::string ca_file;         // PEM; empty: the system's
+  std::string cert_file;       // PEM, of this client; empty: none
+  std::string key_file;        // PEM, of cert_file
+  std::string source_address;  // IP address to connect from, where the system has it; empty: any
   std::chrono::milliseconds connect_timeout{3000};
   std::size_t max_answer = 32U << 20U;  // bytes of a body; a longer one is cut off
   std::size_t max_under_way = 1;        // requests at a time, without long polls; the rest waits

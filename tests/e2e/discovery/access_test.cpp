@@ -232,10 +232,25 @@ int open_connection(std::uint16_t port) {
   return fd;
 }
 
+// As many as there are on one machine.
+TEST(ConnectionsTest, HostsOnOneMachineDoNotShareConsulsLimit) {
+  test::CapturedLog log(base::Room::discovery);
+  ConsulServer consul(ConsulServer::Options{.more = R"({"limits":{"http_max_conns_per_client":12}})"});
+  std::vector<std::unique_ptr<Node>> nodes;
+  for (std::uint32_t i = 0; i < 30; ++i) {
+    nodes.push_back(std::make_unique<Node>(patient(consul.url())));
+    nodes.back()->watch({"game"});
+    nodes.back()->discovery->register_service(service("game", i));
+  }
+  for (const auto& node : nodes) EXPECT_TRUE(node->services.wait_for([](const auto& all) { return all.size() == 30; }));
+  EXPECT_EQ(log.count("refuses connections"), 0U);
+}
+
 TEST(ConnectionsTest, LimitOfConsulIsNamedOnceAndGotOver) {
   test::CapturedLog log(base::Room::discovery);
   ConsulServer consul(ConsulServer::Options{.more = R"({"limits":{"http_max_conns_per_client":12}})"});
-  Node node(patient(consul.url()));
+  // By this name it shares the address that others come from.
+  Node node(patient("http://localhost:" + std::to_string(consul.port())));
   node.watch({"game"});
   ASSERT_TRUE(node.ready.wait_for_any());
   std::vector<int> others;
