@@ -23,7 +23,7 @@ constexpr std::size_t most_line_bytes = 8U << 20U;  // likewise
 constexpr std::size_t batch_bytes = 512U << 10U;    // of one message
 
 constexpr std::int64_t remembered_ms = 60'000;
-constexpr int most_remembered = 16;
+constexpr int most_remembered = 128;            // of one player: what it says while a leader hangs, and some
 constexpr std::size_t most_remembered_id = 64;  // bytes
 constexpr std::size_t most_who_said = 100'000;
 constexpr std::int64_t lately_ms = 15'000;  // until a request comes again at the latest, and some
