@@ -383,17 +383,22 @@ TEST_F(PostgresFaults, KilledAtWorkItHasWhatWasAnswered) {
     const std::uint64_t before = stored(database);
     std::atomic<std::uint64_t> acknowledged = before;
     std::atomic<bool> unsure = false;
+    std::string end;  // of the writer
     std::thread writer([&] {
       for (std::uint64_t version = before;; ++version) {
         const auto ack = save(database, version);
         unsure = ack.unsure();
-        if (ack.result() != proto::DataOk) return;
+        if (ack.result() != proto::DataOk) {
+          end = ack.text();
+          return;
+        }
         acknowledged = version + 1;
       }
     });
-    EXPECT_TRUE(wait_until([&] { return acknowledged > before + 20; }));
+    const bool works = wait_until([&] { return acknowledged > before + 20; });
     server.kill9();
     writer.join();
+    EXPECT_TRUE(works) << end;
     server.start();
     const std::uint64_t now = stored(database);
     EXPECT_GE(now, acknowledged);
