@@ -141,7 +141,8 @@ class Target {
       if (!registry.find(names.service(id))) up(id);
     }
     if (++runs_ % 1024 != 0) return;
-    for (int i = 0; i < 3000 && !mesh_->links().empty(); ++i) {
+    const auto something_left = [&] { return !mesh_->links().empty() || names.counts().held != 0; };
+    for (int i = 0; i < 3000 && something_left(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     require(mesh_->links().empty(), "a link stays without its peer");
