@@ -184,7 +184,7 @@ struct HttpClient::Impl {
   }
 
   // What a person can do about a failure of TLS; empty if it was something else.
-  [[nodiscard]] std::string tls_hint(CURLcode code, std::string_view text) const {
+  [[nodiscard]] std::string tls_hint(CURLcode code, std::string_view text, bool gone_at_once) const {
     const std::string pair = config.cert_file + " and its key " + config.key_file;
     if (code == CURLE_SSL_CERTPROBLEM)
       return "; the client certificate " + pair +
@@ -195,7 +195,7 @@ struct HttpClient::Impl {
       return "; the server's certificate must be for the name in the address, and signed by " +
              (config.ca_file.empty() ? "a CA that this system trusts: give the CA file" : "a CA of " + config.ca_file);
     }
-    if (text.find("alert") == std::string_view::npos) return {};
+    if (text.find("alert") == std::string_view::npos && !gone_at_once) return {};
     return config.cert_file.empty() ? "; the server wants a client certificate: give one, and its key"
                                     : "; the server does not take the client certificate " + pair +
                                           ": it must be valid now, and signed by a CA that the server trusts";
@@ -205,12 +205,17 @@ struct HttpClient::Impl {
     if (code == CURLE_INTERFACE_FAILED) config.source_address.clear();  // it goes without from now on
     if (code != CURLE_OK && !t.answer.too_long) {
       std::string text = t.error[0] != '\0' ? t.error.data() : curl_easy_strerror(code);
-      if (const std::string hint = tls_hint(code, text); !hint.empty()) return base::error(text + hint);
+      // So quickly that libcurl could not tell yet whom it talks to.
+      const bool gone_at_once = text.find("getpeername") != std::string::npos;
+      const bool tls = t.request.url.starts_with("https:");
+      if (const std::string hint = tls_hint(code, text, tls && gone_at_once); !hint.empty())
+        return base::error(text + hint);
       long connects = 0;
       curl_easy_getinfo(t.easy.get(), CURLINFO_NUM_CONNECTS, &connects);
       curl_off_t took = 0;
       curl_easy_getinfo(t.easy.get(), CURLINFO_TOTAL_TIME_T, &took);
-      const bool cut = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
+      const bool cut =
+          code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || gone_at_once;
       if (cut && connects > 0 && !t.status_line && took < kAtOnce)
         text += std::string("; ") + std::string(kClosedAtOnce);
       return base::error(std::move(text));
