@@ -197,7 +197,8 @@ class Soak {
     std::size_t listed = 0;
     const bool back = wait_until(
         [&] {
-          const std::string all = consul_->get("/v1/health/service/game?passing=1");
+          std::string all = consul_->get("/v1/health/service/game?passing=1");
+          std::erase(all, ' ');
           listed = 0;
           for (auto at = all.find("\"ID\":\"game#"); at != std::string::npos; at = all.find("\"ID\":\"game#", at + 1))
             ++listed;
