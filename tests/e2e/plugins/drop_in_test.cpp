@@ -30,10 +30,12 @@ TEST(DropIn, PluginOfAThirdPartyAnswersAClientAfterOneKvWrite) {
   // A mesh that runs, one host of it with nothing to do yet.
   const fs::path plugins = folder / "plugins";
   copy_plugins(plugins);
-  Deployment mesh(Shape::consul, {.plugin_dir = plugins, .arguments = {}, .env = {}});
+  Deployment::Options options;
+  options.plugin_dir = plugins;
+  options.settings = {{"agent/max_refused", "1000000"}};  // a player asks until the plugin is there
+  Deployment mesh(Shape::consul, options);
   Host& host = mesh.add_host("extra", {"--index", "3"});
   ASSERT_TRUE(wait_until([&] { return mesh.consul().kv_get("cellmesh/hosts/3@dev/plugins").has_value(); }));
-  mesh.set("agent/max_refused", "1000000");  // it asks until the plugin is there
   Client player = mesh.player();
 
   fs::copy(built, plugins / "greeter.so");
@@ -48,7 +50,7 @@ TEST(DropIn, PluginOfAThirdPartyAnswersAClientAfterOneKvWrite) {
   EXPECT_EQ(greeting(player, "demoGreet", "Ann"), "Hello, Ann, for the 2. time");
   EXPECT_EQ(mesh.consul().kv_get("cellmesh/config/greeter/greeting"), "Hello");
   mesh.consul().kv_put("cellmesh/config/greeter/greeting", "Ahoy");
-  EXPECT_TRUE(wait_until([&] { return greeting(player, "demoGreet", "Ann").starts_with("Ahoy"); }, seconds(1)));
+  EXPECT_TRUE(wait_until([&] { return greeting(player, "demoGreet", "Ann").starts_with("Ahoy"); }));
 }
 
 TEST(DropIn, PluginCopiedIntoTheFolderOfADevHostServesAtOnce) {
