@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/host_port.hpp"
+#include "base/operator_text.hpp"
 #include "net/address.hpp"
 
 namespace cm::session {
@@ -46,15 +47,12 @@ base::Result<Entry> parse_entry(std::string_view text) {
 }
 
 base::Result<std::vector<Entry>> parse_list(std::string_view text) {
-  constexpr std::string_view kSpace = " \t";
   std::vector<Entry> entries;
   while (!text.empty()) {
     const auto comma = text.find(',');
-    std::string_view part = text.substr(0, comma);
+    const std::string_view part = base::trimmed(text.substr(0, comma));
     text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
-    const auto begin = part.find_first_not_of(kSpace);
-    if (begin == std::string_view::npos) continue;
-    part = part.substr(begin, part.find_last_not_of(kSpace) - begin + 1);
+    if (part.empty()) continue;
     auto entry = parse_entry(part);
     if (!entry) return entry.error();
     entries.push_back(std::move(*entry));

@@ -1,5 +1,7 @@
 #include "login.hpp"
 
+#include <cellmesh/trimmed.hpp>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -93,22 +95,16 @@ void Login::resumed() {
 }
 
 bool Login::take_aliases() {
-  constexpr std::string_view space = " \t";
-  const auto trim = [&](std::string_view text) {
-    const auto begin = text.find_first_not_of(space);
-    if (begin == std::string_view::npos) return std::string_view();
-    return text.substr(begin, text.find_last_not_of(space) - begin + 1);
-  };
   std::map<std::string, std::string, std::less<>> aliases;
   for (std::string_view left = settings().platform_aliases(); !left.empty();) {
     const auto comma = left.find(',');
-    const std::string_view entry = trim(left.substr(0, comma));
+    const std::string_view entry = cellmesh::trimmed(left.substr(0, comma));
     left = comma == std::string_view::npos ? std::string_view() : left.substr(comma + 1);
     if (entry.empty()) continue;
     const auto equal = entry.find('=');
     if (equal == std::string_view::npos) return false;
-    const std::string_view name = trim(entry.substr(0, equal));
-    const std::string_view platform = trim(entry.substr(equal + 1));
+    const std::string_view name = cellmesh::trimmed(entry.substr(0, equal));
+    const std::string_view platform = cellmesh::trimmed(entry.substr(equal + 1));
     if (name.empty() || platform.empty()) return false;
     aliases.insert_or_assign(std::string(name), std::string(platform));
   }
