@@ -132,7 +132,7 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
-// What a write came to: `agent/port is "9000" after restart of agent#0@dev: ...`.
+// Describes the result of a write: `agent/port is "9000" after restart of agent#0@dev: ...`.
 std::string written_sentence(const std::string& path, const discovery::Settings::Written& written) {
   const std::string is = path + " is \"" + written.value + "\"";
   if (!written.restart) return is + " now";

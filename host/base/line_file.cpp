@@ -15,7 +15,7 @@
 namespace cm::base {
 namespace {
 
-// What a pipe takes without blocking when poll() says that it has room.
+// Bytes that a pipe takes without blocking when poll() reports room.
 constexpr std::size_t kPipeChunk = 4096;
 // A reader that is merely busy gets this once, until it reads again.
 constexpr int kPatienceMs = 50;

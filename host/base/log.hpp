@@ -93,7 +93,7 @@ inline Logger log(Room room) { return Logger(room); }
 // The same, for a place that speaks for several subjects, such as services: each has a limit of its own.
 Logger log(Room room, std::string_view subject, LogLimit limit = {});
 
-// What a room's logger writes to; for tests, which listen in. [main thread, before others log]
+// Returns the logger that a room writes to, for tests that listen in. [main thread, before others log]
 spdlog::logger& log_backend(Room room);
 
 // Opens the sink (stderr; a file when `path` is not empty) with a level for every room. Main thread, once, at start.

@@ -14,8 +14,8 @@
 
 namespace cm::base {
 
-// Where log lines go: standard error or a file. Lines that cannot be written now are kept up to a limit, then counted;
-// both are told once it can write again. Owned by the loggers, lives as long as the process. [any thread]
+// The sink of log lines: standard error or a file. Keeps lines that cannot be written now up to a limit, counts the
+// rest, and reports both once it can write again. Owned by the loggers, lives as long as the process. [any thread]
 class LogOutput : public spdlog::sinks::base_sink<std::mutex> {
  public:
   LogOutput();

@@ -8,7 +8,7 @@
 
 namespace cm::base {
 
-// Where control characters may stand inside a text.
+// The control characters that a text may hold inside.
 enum class TextForm : std::uint8_t {
   line,         // nowhere
   line_or_pem,  // nowhere, but for the line breaks of a PEM block

@@ -7,7 +7,7 @@
 
 namespace cm::base {
 
-// What stands in place of a secret wherever people may see it.
+// Shown in place of a secret wherever people may see it.
 inline constexpr std::string_view kMasked = "***";
 
 // Returns true for a value that says where the secret is, `file:PATH` or `env:NAME`, and holds none itself.

@@ -84,7 +84,7 @@ base::Result<fs::path> find_plugin(const std::string& wanted) {
   return base::error("there is no robot \"" + wanted + "\" here or in " + folder + "; give the path of its .so");
 }
 
-// What --set and --scenario say, over the defaults; `values` are for people.
+// Lays --set and --scenario over the defaults; `values` are for people.
 base::Result<std::string> robot_settings(const plugin::Manifest& manifest, const std::string& kind,
                                          const std::vector<std::pair<std::string, std::string>>& given,
                                          discovery::SettingValues& values) {

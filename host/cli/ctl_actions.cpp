@@ -185,7 +185,7 @@ std::string show_clients(const json::value& result) {
   return out;
 }
 
-// What needs a restart says so, with what runs until then.
+// Marks settings that need a restart, with the value that is in force until then.
 std::string show_settings(const json::value& result) {
   const json::array* rows = result.if_array();
   if (rows == nullptr) return render(result);

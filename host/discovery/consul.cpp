@@ -73,7 +73,7 @@ struct ConsulDiscovery::Impl {
     access.recheck();
   }
 
-  // What is under way has the old one.
+  // Requests under way were sent with the old token.
   void on_token() {
     if (stopping) return;
     registrar.register_again();

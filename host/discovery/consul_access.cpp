@@ -94,7 +94,7 @@ void ConsulAccess::may_read(const std::vector<std::string>& keys, std::function<
 std::vector<ConsulAccess::Question> ConsulAccess::questions_of(const std::vector<ConsulRight>& rights) {
   std::vector<Question> out;
   for (const auto& right : rights) {
-    // Which node's name counts is not known here: what is not seen tells.
+    // The node's name is not known here; a missing right shows when Consul does not list the services.
     if (right.resource == "node") continue;
     const std::string segment = right.name.empty() ? "any" : right.name;
     if (right.reads) out.push_back({right.resource, segment, "read", right.text() + " read", true});

@@ -159,7 +159,7 @@ void ConsulContact::reached(const std::string& incarnation) {
   backoff_.reset();
   next_complaint_.cancel();
   limited_ = 0;
-  // Who holds a connection notices its end at once.
+  // An open connection reports its own end at once; this probe is for the time without one.
   next_probe_.set(3 * config_.ttl, [this] { probe(); });
   if (tell) handlers_.on_contact(verdict);
 }

@@ -24,7 +24,7 @@ class ConsulKvWatch {
 
   void on_contact(ConsulContact::Verdict verdict);
   void on_outage();
-  // What the whole tree holds now. `rewound`: the index went backwards.
+  // Takes the current content of the whole tree. `rewound`: the index went backwards.
   void on_map(const Discovery::KvMap& all, std::uint64_t index, bool rewound);
 
  private:

@@ -107,7 +107,7 @@ class Settings {
   // Looks again at the secrets that stand in files. on_change comes where one has changed.
   void reread_secrets();
 
-  // What a write came to, for people.
+  // The result of a write, for people.
   struct Written {
     std::string value;                  // as it stands in the KV now; masked if secret, or if nobody here knows
     bool restart = false;               // it is read at start only
